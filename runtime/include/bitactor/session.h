@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.h -- one loop, three doors.
+ *
+ *      door 1: source           door 2: clock            door 3: sink
+ *      who sends signals        what time it is          who keeps the records
+ *
+ *      poll a batch -> admit it in order -> a turn -> hand records on
+ *
+ * A run, a replay and a simulation are this same loop over the same engine.
+ * The clock (bitactor_host_t.now_ns) and the sink (bitactor_sink_t) are given
+ * to the engine at its init; the source is given to the session.
+ */
+#ifndef BITACTOR_SESSION_H
+#define BITACTOR_SESSION_H
+
+#include <bitactor/bitactor.h>
+#include <bitactor/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A signal on its way in.  `data` is valid until the next poll. */
+typedef struct bitactor_item {
+	bitactor_signal_t signal; /* data_bytes says how much data there is */
+	const void       *data;
+} bitactor_item_t;
+
+enum { BITACTOR_BATCH_ITEMS = 256 };
+
+/* What a source answers to a poll. */
+typedef struct bitactor_batch {
+	bitactor_item_t *items;      /* room for `capacity`, filled from 0        */
+	uint32_t         capacity;
+	uint32_t         count;      /* out: how many were filled in              */
+	uint64_t         max;        /* out: most dispatches of the turn; 0: all  */
+	bool             as_tick;    /* out: one item, through bitactor_tick      */
+} bitactor_batch_t;
+
+/* A source of signals.  `poll` is called by the session on its own thread.
+ *
+ *   may_wait  false: answer at once; true: block until there is something
+ *   returns   BITACTOR_OK      `count` items, perhaps 0 with `max` set
+ *             BITACTOR_EMPTY   nothing now (only when may_wait is false, or
+ *                              when a wait was interrupted by a signal)
+ *             BITACTOR_CLOSED  no more will come; `count` is 0
+ *             anything else    ends the session; `error` is filled in
+ * A source never calls the engine. */
+typedef struct bitactor_source {
+	void *context;
+	bitactor_status_t (*poll)(void *context, bitactor_batch_t *batch, bool may_wait,
+	                          bitactor_error_t *error);
+} bitactor_source_t;
+
+typedef struct bitactor_session {
+	bitactor_engine_t *engine;
+	bitactor_source_t  source;
+	/* Looked at between turns; set from a signal handler to end the loop.  NULL: never. */
+	const volatile int *stop; /* sig_atomic_t would do; int is what it is here */
+	/* Called after each turn, e.g. to compare or to show progress.  NULL: none.
+	 * Anything but BITACTOR_OK ends the session with that status. */
+	bitactor_status_t (*after_turn)(void *context, bitactor_error_t *error);
+	void              *after_context;
+
+	/* Filled in by the session. */
+	uint64_t offered;   /* items taken from the source                  */
+	uint64_t refused;   /* of these, refused by the door as invalid      */
+	bool     stopped;   /* ended by `stop`                               */
+} bitactor_session_t;
+
+/* Run until the source is closed and the engine is empty, or stop is set, or
+ * something fails.  BITACTOR_OK in the first two cases.  Blocks; one thread.
+ * When the queue is full the session takes turns until there is room: nothing
+ * is lost and nothing is reordered. */
+bitactor_status_t bitactor_session_run(bitactor_session_t *session, bitactor_error_t *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
