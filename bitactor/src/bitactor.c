@@ -1,0 +1,1068 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bitactor.c -- the engine's life, its door, its turn, its fibers, its numbers.
+ *
+ * A turn, under the lock:
+ *
+ *      1  now              read once, never smaller than the last
+ *      2  left over        what the last turn's dispatches emitted and it had no
+ *                          room for
+ *      3  admitted         from the shared queue, in the order of their claims
+ *      4  emitted          in this turn, until none is left
+ *
+ * and it ends at `max` dispatches, when all three are empty, or when a caller of
+ * bitactor_tick waits.  Where it ended is recorded, so the order is a function
+ * of recorded facts.
+ *
+ * Invariants (ba_engine_check states them in this order):
+ *      head <= claim <= head + capacity, in both queues
+ *      between dispatches nothing is staged
+ *      the recorder is inside its ring, on a slot, in its slice
+ *      accepted = dispatched + rejected + dropped + queued, when nobody is in a call
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* the documented bare build line brings none */
+#endif
+#include "../include/bitactor/bitactor.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal/engine.h"
+#include "internal/tasks.h"
+
+/* The engine whose dispatch runs on this thread: there, enqueue is an emit.
+ * initial-exec: a dynamic TLS access may allocate, and enqueue must not. */
+static _Thread_local bitactor_engine_t *current __attribute__((tls_model("initial-exec")));
+
+/* ---- last words ------------------------------------------------------------- */
+
+/* write(), not stdio: it allocates nothing and is safe in a signal handler. */
+static void
+say(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		return; /* nobody is left to tell */
+}
+
+_Noreturn void
+ba_invariant_failed(const char *file, int line, const char *what)
+{
+	char  digits[12]; /* 2^31 has 10 */
+	char *at = digits + sizeof digits;
+	*--at    = '\0';
+	do
+		*--at = (char)('0' + line % 10);
+	while ((line /= 10) > 0);
+
+	say(file);
+	say(":");
+	say(at);
+	say(": must hold: ");
+	say(what);
+	say("\n");
+	abort();
+}
+
+/* ---- configuration and memory ------------------------------------------------- */
+
+void
+bitactor_config_default(bitactor_config_t *config)
+{
+	if (config == NULL)
+		return;
+	*config = (bitactor_config_t){
+		.kinds             = 256,
+		.queue_slots       = BITACTOR_MAX_SIGNALS,
+		.emit_slots        = 1024,
+		.data_max          = 64,
+		.data_blocks       = 128,
+		.emit_data_blocks  = 128,
+		.output_max        = 4096,
+		.segments          = 2,
+		.fiber_stack_bytes = 65536,
+		.budget_ticks      = BITACTOR_TICK_BUDGET,
+	};
+}
+
+static bool
+is_power_of_two(uint32_t value, uint32_t least, uint32_t most)
+{
+	return value >= least && value <= most && (value & (value - 1)) == 0;
+}
+
+static bool
+config_is_valid(const bitactor_config_t *config)
+{
+	const uint32_t flags = BITACTOR_TIME_EACH | BITACTOR_TICK_RAW | BITACTOR_VIRTUAL;
+
+	return config->kinds >= 1 && config->kinds <= BITACTOR_MAX_KINDS &&
+	       is_power_of_two(config->queue_slots, 2, 1u << 20) &&
+	       is_power_of_two(config->emit_slots, 2, 1u << 20) &&
+	       config->data_max % 8 == 0 && config->data_max <= 32768 &&
+	       config->data_blocks <= 1u << 20 && config->emit_data_blocks <= 1u << 20 &&
+	       config->output_max % 8 == 0 && config->output_max <= 1u << 20 &&
+	       config->segments != 1 && config->segments <= 1u << 16 &&
+	       config->fibers <= 65535 && config->fiber_stack_bytes % 4096 == 0 &&
+	       config->fiber_stack_bytes >= 16384 && config->fiber_stack_bytes <= 1u << 30 &&
+	       config->budget_ticks >= 1 && (config->flags & ~flags) == 0;
+}
+
+/* Offsets of the parts in the caller's block. */
+typedef struct layout {
+	size_t table, timing, queue, emits, data, data_next, emit_data, emit_data_next, outputs;
+	size_t ring; /* to be rounded up to 64 KiB at its address */
+	size_t total;
+} layout_t;
+
+static size_t
+place(size_t *at, size_t bytes)
+{
+	size_t here = *at;
+	*at += (bytes + BA_CACHE_LINE - 1) / BA_CACHE_LINE * BA_CACHE_LINE;
+	return here;
+}
+
+static layout_t
+layout_of(const bitactor_config_t *config)
+{
+	layout_t layout;
+	size_t   at      = 0;
+	size_t   entries = (size_t)config->kinds + 2;
+
+	(void)place(&at, sizeof(bitactor_engine_t));
+	layout.table     = place(&at, entries * sizeof(ba_entry_t));
+	layout.timing    = place(&at, entries * sizeof(ba_timing_t));
+	layout.queue     = place(&at, config->queue_slots * sizeof(ba_slot_t));
+	layout.emits     = place(&at, config->emit_slots * sizeof(ba_slot_t));
+	layout.data      = place(&at, (size_t)config->data_blocks * config->data_max);
+	layout.data_next = place(&at, config->data_blocks * sizeof(uint32_t));
+	layout.emit_data = place(&at, (size_t)config->emit_data_blocks * config->data_max);
+	layout.emit_data_next = place(&at, config->emit_data_blocks * sizeof(uint32_t));
+	layout.outputs        = place(&at, config->output_max);
+	layout.ring           = at;
+	if (config->segments > 0)
+		at += (size_t)(config->segments + 1) * BITACTOR_SEGMENT_BYTES - BA_CACHE_LINE;
+	layout.total = at;
+	return layout;
+}
+
+size_t
+bitactor_engine_bytes(const bitactor_config_t *config)
+{
+	bitactor_config_t defaults;
+	if (config == NULL) {
+		bitactor_config_default(&defaults);
+		config = &defaults;
+	}
+	return config_is_valid(config) ? layout_of(config).total : 0;
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+static ba_cycles_t    process_clock; /* calibrated once a process */
+static pthread_once_t process_clock_once = PTHREAD_ONCE_INIT;
+
+static void
+process_clock_calibrate(void)
+{
+	ba_cycles_calibrate(&process_clock);
+}
+
+static void
+clock_init(bitactor_engine_t *engine)
+{
+	(void)pthread_once(&process_clock_once, process_clock_calibrate);
+	engine->clock   = process_clock;
+	engine->tick_hz = BITACTOR_TICK_HZ;
+	if (engine->counter.read != NULL)
+		engine->clock = (ba_cycles_t){ .name   = "injected",
+			                       .hz     = engine->counter.hz,
+			                       .usable = true };
+	if ((engine->config.flags & BITACTOR_TICK_RAW) != 0)
+		engine->tick_hz = engine->clock.hz;
+}
+
+static void
+tables_copy(bitactor_engine_t *engine, const bitactor_config_t *config)
+{
+	engine->config = *config;
+	if (config->host != NULL)
+		engine->host = *config->host;
+	if (config->counter != NULL)
+		engine->counter = *config->counter;
+	if (config->sink != NULL)
+		engine->sink = *config->sink;
+	if (config->outlet != NULL)
+		engine->outlet = *config->outlet;
+	engine->config.host    = NULL; /* ours are the copies */
+	engine->config.counter = NULL;
+	engine->config.sink    = NULL;
+	engine->config.outlet  = NULL;
+
+	static const uint8_t none[16];
+	if (memcmp(config->uuid, none, sizeof none) == 0)
+		ba_derive_uuid(&engine->config, engine->config.uuid);
+}
+
+static void
+parts_init(bitactor_engine_t *engine, uint8_t *block)
+{
+	const bitactor_config_t *config = &engine->config;
+	layout_t layout = layout_of(config);
+
+	engine->kinds  = config->kinds;
+	engine->table  = (ba_entry_t *)(void *)(block + layout.table);
+	engine->timing = (ba_timing_t *)(void *)(block + layout.timing);
+	memset(engine->timing, 0, ((size_t)config->kinds + 2) * sizeof *engine->timing);
+
+	ba_queue_init(&engine->queue, (ba_slot_t *)(void *)(block + layout.queue),
+	              config->queue_slots);
+	ba_pool_init(&engine->data, block + layout.data,
+	             (_Atomic uint32_t *)(void *)(block + layout.data_next),
+	             config->data_max > 0 ? config->data_blocks : 0, config->data_max);
+	ba_pool_init(&engine->emit_data, block + layout.emit_data,
+	             (_Atomic uint32_t *)(void *)(block + layout.emit_data_next),
+	             config->data_max > 0 ? config->emit_data_blocks : 0, config->data_max);
+	engine->emits = (ba_emits_t){ .slots    = (ba_slot_t *)(void *)(block + layout.emits),
+		                      .capacity = config->emit_slots,
+		                      .mask     = config->emit_slots - 1 };
+	memset(engine->emits.slots, 0, config->emit_slots * sizeof *engine->emits.slots);
+	engine->outputs =
+	        (ba_outputs_t){ .bytes = block + layout.outputs, .capacity = config->output_max };
+
+	uintptr_t ring = ((uintptr_t)(block + layout.ring) + BITACTOR_SEGMENT_BYTES - 1) &
+	                 ~(uintptr_t)(BITACTOR_SEGMENT_BYTES - 1);
+	ba_recorder_init(engine, (uint8_t *)ring);
+	ba_table_init(engine);
+}
+
+bitactor_status_t
+bitactor_engine_init(void *block, size_t bytes, const bitactor_config_t *config,
+                     bitactor_engine_t **engine_out)
+{
+	bitactor_config_t defaults;
+	if (config == NULL) {
+		bitactor_config_default(&defaults);
+		config = &defaults;
+	}
+	if (block == NULL || engine_out == NULL || (uintptr_t)block % BA_CACHE_LINE != 0)
+		return BITACTOR_ERROR;
+	size_t needed = bitactor_engine_bytes(config);
+	if (needed == 0 || bytes < needed)
+		return BITACTOR_ERROR;
+
+	bitactor_engine_t *engine = block;
+	memset(engine, 0, sizeof *engine);
+	tables_copy(engine, config);
+	clock_init(engine);
+	if (pthread_mutex_init(&engine->lock, NULL) != 0)
+		return BITACTOR_ERROR;
+	engine->turn.handlers.calls          = &ba_turn_calls;
+	engine->turn.handlers.engine_private = (uintptr_t)engine;
+	parts_init(engine, block);
+	/* release: pairs with the acquire in ba_engine_is_live */
+	atomic_store_explicit(&engine->magic, BA_ENGINE_LIVE, memory_order_release);
+	*engine_out = engine;
+	return BITACTOR_OK;
+}
+
+bool
+ba_engine_is_live(const bitactor_engine_t *engine)
+{
+	/* acquire: pairs with the release in bitactor_engine_init */
+	return atomic_load_explicit(&engine->magic, memory_order_acquire) == BA_ENGINE_LIVE;
+}
+
+enum { PROCESS_BLOCK_BYTES = 512 * 1024 };
+static _Alignas(4096) uint8_t process_block[PROCESS_BLOCK_BYTES];
+static pthread_mutex_t        process_lock = PTHREAD_MUTEX_INITIALIZER;
+
+bitactor_engine_t *
+bitactor_init(void)
+{
+	bitactor_engine_t *engine = (bitactor_engine_t *)(void *)process_block;
+
+	(void)pthread_mutex_lock(&process_lock);
+	if (!ba_engine_is_live(engine)) {
+		bitactor_status_t status =
+		        bitactor_engine_init(process_block, sizeof process_block, NULL, &engine);
+		BA_ASSERT(status == BITACTOR_OK); /* the defaults fit: see test_bitactor.c */
+	}
+	(void)pthread_mutex_unlock(&process_lock);
+	return engine;
+}
+
+bool
+bitactor_is_ready(const bitactor_engine_t *engine)
+{
+	return engine != NULL && ba_engine_is_live(engine) && !ba_queue_is_closed(&engine->queue);
+}
+
+/* ---- the lock ----------------------------------------------------------------------- */
+
+bool
+ba_engine_is_mine(const bitactor_engine_t *engine)
+{
+	/* relaxed: only this thread can have stored its own name */
+	return atomic_load_explicit(&engine->owner, memory_order_relaxed) ==
+	       (uintptr_t)pthread_self();
+}
+
+/* OK, or REENTRANT: the caller is inside a turn of this engine. */
+bitactor_status_t
+ba_engine_lock(bitactor_engine_t *engine)
+{
+	if (ba_engine_is_mine(engine))
+		return BITACTOR_REENTRANT;
+	(void)pthread_mutex_lock(&engine->lock);
+	/* relaxed: read back by this thread only, see ba_engine_is_mine */
+	atomic_store_explicit(&engine->owner, (uintptr_t)pthread_self(), memory_order_relaxed);
+	return BITACTOR_OK;
+}
+
+void
+ba_engine_unlock(bitactor_engine_t *engine)
+{
+	/* relaxed: as above */
+	atomic_store_explicit(&engine->owner, 0, memory_order_relaxed);
+	(void)pthread_mutex_unlock(&engine->lock);
+}
+
+bitactor_engine_t *
+ba_engine_exchange_current(bitactor_engine_t *engine)
+{
+	bitactor_engine_t *before = current;
+	current = engine;
+	return before;
+}
+
+/* ---- the door --------------------------------------------------------------------------- */
+
+static void
+count_refused(bitactor_engine_t *engine, bitactor_status_t status, uint64_t signals)
+{
+	_Atomic uint64_t *count = status == BITACTOR_FULL     ? &engine->refused_full
+	                          : status == BITACTOR_CLOSED ? &engine->refused_closed
+	                                                      : &engine->refused_invalid;
+	/* relaxed: a count, many writers */
+	atomic_fetch_add_explicit(count, signals, memory_order_relaxed);
+}
+
+/* Can this signal ever be right?  The table is not looked at: an unregistered
+ * kind is found at dispatch, where the order is fixed. */
+bitactor_status_t
+ba_signal_check(const bitactor_engine_t *engine, const bitactor_signal_t *signal,
+                size_t data_bytes)
+{
+	if (signal == NULL || signal->kind >= BITACTOR_MAX_KINDS || signal->reserved != 0)
+		return BITACTOR_INVALID_SIGNAL;
+	if (data_bytes > engine->config.data_max || (data_bytes == 0 && signal->data_bytes != 0))
+		return BITACTOR_INVALID_SIGNAL;
+	return BITACTOR_OK;
+}
+
+bitactor_status_t
+bitactor_enqueue(bitactor_engine_t *engine, const bitactor_signal_t *signal)
+{
+	if (engine == NULL)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	if (BA_UNLIKELY(current == engine))
+		return engine->turn.handlers.calls->emit(&engine->turn.handlers, signal, NULL, 0);
+
+	uint64_t position;
+	bitactor_status_t status = ba_signal_check(engine, signal, 0);
+	if (BA_LIKELY(status == BITACTOR_OK))
+		status = ba_queue_claim(&engine->queue, 1, &position);
+	if (BA_UNLIKELY(status != BITACTOR_OK)) {
+		count_refused(engine, status, 1);
+		return status;
+	}
+	ba_queue_publish(&engine->queue, position, signal, 0, 0);
+	return BITACTOR_OK;
+}
+
+/* Inside a handler: one emit each, all or none. */
+static bitactor_status_t
+emit_many(bitactor_engine_t *engine, const bitactor_signal_t *signals, size_t count)
+{
+	const ba_emits_t *emits = &engine->emits;
+	uint64_t used = emits->staged - ba_count_get(&emits->head);
+	if (count > emits->capacity - used) {
+		ba_count_add(&engine->emit_full, count);
+		return BITACTOR_FULL;
+	}
+	for (size_t i = 0; i < count; i++)
+		(void)engine->turn.handlers.calls->emit(&engine->turn.handlers, &signals[i], NULL,
+		                                        0);
+	return BITACTOR_OK;
+}
+
+bitactor_status_t
+bitactor_enqueue_many(bitactor_engine_t *engine, const bitactor_signal_t *signals, size_t count,
+                      size_t *taken)
+{
+	if (taken != NULL)
+		*taken = 0;
+	if (engine == NULL)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	if (count == 0)
+		return BITACTOR_OK;
+
+	bitactor_status_t status = signals == NULL ? BITACTOR_INVALID_SIGNAL : BITACTOR_OK;
+	for (size_t i = 0; i < count && status == BITACTOR_OK; i++)
+		status = ba_signal_check(engine, &signals[i], 0);
+	uint64_t position = 0;
+	bool     inside   = current == engine;
+	if (status == BITACTOR_OK)
+		status = inside ? emit_many(engine, signals, count)
+		                : ba_queue_claim(&engine->queue, count, &position);
+	if (status != BITACTOR_OK) {
+		if (!inside)
+			count_refused(engine, status, count);
+		return status;
+	}
+	for (size_t i = 0; i < count && !inside; i++)
+		ba_queue_publish(&engine->queue, position + i, &signals[i], 0, 0);
+	if (taken != NULL)
+		*taken = count;
+	return BITACTOR_OK;
+}
+
+bitactor_status_t
+bitactor_enqueue_data(bitactor_engine_t *engine, const bitactor_signal_t *signal,
+                      const void *data, size_t data_bytes)
+{
+	if (engine == NULL || (data == NULL && data_bytes > 0))
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	if (current == engine)
+		return engine->turn.handlers.calls->emit(&engine->turn.handlers, signal, data,
+		                                         data_bytes);
+
+	bitactor_signal_t plain = signal != NULL ? *signal : (bitactor_signal_t){ .reserved = 1 };
+	plain.data_bytes = 0; /* said by the argument */
+	bitactor_status_t status = ba_signal_check(engine, &plain, data_bytes);
+	if (status != BITACTOR_OK) {
+		count_refused(engine, status, 1);
+		return status;
+	}
+	uint32_t block = 0;
+	if (data_bytes > 0) {
+		block = ba_pool_take(&engine->data);
+		if (block == 0) {
+			/* relaxed: a count, many writers */
+			atomic_fetch_add_explicit(&engine->refused_data, 1, memory_order_relaxed);
+			return BITACTOR_FULL;
+		}
+		memcpy(ba_pool_block(&engine->data, block), data, data_bytes);
+	}
+	uint64_t position;
+	status = ba_queue_claim(&engine->queue, 1, &position);
+	if (status != BITACTOR_OK) {
+		if (block != 0)
+			ba_pool_give(&engine->data, block);
+		count_refused(engine, status, 1);
+		return status;
+	}
+	ba_queue_publish(&engine->queue, position, signal, (uint32_t)data_bytes, block);
+	return BITACTOR_OK;
+}
+
+/* ---- the turn ------------------------------------------------------------------------------ */
+
+static uint64_t
+emits_waiting(const bitactor_engine_t *engine)
+{
+	return ba_count_get(&engine->emits.tail) - ba_count_get(&engine->emits.head);
+}
+
+/* The turn's time: read when first asked for, never smaller than the last. */
+uint64_t
+ba_engine_now(bitactor_engine_t *engine)
+{
+	ba_turn_t *turn = &engine->turn;
+	if (turn->now_known)
+		return turn->now_ns;
+
+	uint64_t now = engine->host.now_ns != NULL
+	                       ? engine->host.now_ns(engine->host.context)
+	                       : ba_counts_to_ns(ba_engine_counts(engine), engine->clock.hz);
+	if (now < engine->last_now_ns) {
+		ba_count_add(&engine->clock_backward, 1);
+		now = engine->last_now_ns;
+	}
+	engine->last_now_ns = now;
+	turn->now_ns        = now;
+	turn->now_known     = true;
+	return now;
+}
+
+static void
+turn_begin(bitactor_engine_t *engine)
+{
+	engine->turn_number++;
+	ba_count_add(&engine->turns, 1);
+	engine->turn.now_known = false;
+	if (engine->recorder.ring == NULL)
+		return; /* nobody needs to know the time unless a handler asks */
+	ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_TURN,
+	                                           .payload = ba_engine_now(engine) });
+}
+
+/* Run a resolved chunk; chunk[count] is there for the look-ahead. */
+static void
+chunk_run(bitactor_engine_t *engine, ba_admitted_t *chunk, uint32_t count, bool outside,
+          uint32_t source, uint32_t entry_flags)
+{
+	chunk[count]         = chunk[count - 1];
+	engine->turn.first   = chunk;
+	engine->turn.outside = outside;
+	bool each = (engine->config.flags & BITACTOR_TIME_EACH) != 0 || engine->singles_left > 0 ||
+	            (entry_flags & BA_ENTRY_EXACT) != 0;
+	(each ? engine->run_each : engine->run_batch)(engine, chunk, count, source);
+}
+
+static bool
+tick_waits(const bitactor_engine_t *engine)
+{
+	/* relaxed: a hint to be quick; the lock does the rest */
+	return atomic_load_explicit(&engine->tick_waiters, memory_order_relaxed) != 0;
+}
+
+/* Dispatch at most `max` from the internal queue. */
+static uint64_t
+run_emits(bitactor_engine_t *engine, uint64_t max)
+{
+	ba_admitted_t chunk[BA_CHUNK + 1];
+	ba_emits_t   *emits = &engine->emits;
+	uint64_t      done  = 0;
+
+	while (done < max && emits_waiting(engine) > 0 && !(done > 0 && tick_waits(engine))) {
+		uint64_t head = ba_count_get(&emits->head);
+		uint64_t room = max - done, waiting = emits_waiting(engine);
+		uint32_t count = 0, flags = 0;
+		for (; count < BA_CHUNK && count < room && count < waiting; count++) {
+			ba_slot_t *slot = &emits->slots[(head + count) & emits->mask];
+			chunk[count].slot = slot;
+			chunk[count].entry = slot->signal.kind == BITACTOR_RECORD_RESUME
+			                             ? ba_entry_that_resumes(engine)
+			                             : ba_entry_of(engine, slot->signal.kind);
+			flags |= chunk[count].entry->flags;
+		}
+		chunk_run(engine, chunk, count, false, 0, flags);
+		ba_count_set(&emits->head, head + count);
+		done += count;
+	}
+	return done;
+}
+
+/* Dispatch at most `max` from the shared queue, in place. */
+static uint64_t
+run_admitted(bitactor_engine_t *engine, uint64_t max)
+{
+	ba_admitted_t chunk[BA_CHUNK + 1];
+	ba_queue_t   *queue = &engine->queue;
+	/* relaxed: ours, written by this side only */
+	uint64_t head = atomic_load_explicit(&queue->head, memory_order_relaxed);
+	uint64_t done = 0;
+
+	while (done < max && !(done > 0 && tick_waits(engine))) {
+		uint64_t room  = max - done;
+		uint32_t count = 0, flags = 0;
+		for (; count < BA_CHUNK && count < room; count++) {
+			ba_slot_t *slot = ba_queue_peek(queue, head + count);
+			if (slot == NULL)
+				break;
+			chunk[count].slot  = slot;
+			chunk[count].entry = ba_entry_of(engine, slot->signal.kind);
+			flags |= chunk[count].entry->flags;
+		}
+		if (count == 0)
+			break;
+		chunk_run(engine, chunk, count, true, BITACTOR_SOURCE_SHARED, flags);
+		head += count;
+		done += count;
+		ba_queue_free(queue, head);
+	}
+	return done;
+}
+
+/* One turn of at most `max` dispatches; the lock is held. */
+static bitactor_status_t
+turn_run(bitactor_engine_t *engine, uint64_t max, uint64_t *done)
+{
+	if (engine->recorder.sink_status != BITACTOR_OK)
+		return BITACTOR_IO;
+	uint64_t left_over = emits_waiting(engine);
+	uint64_t length    = ba_queue_length(&engine->queue);
+	/* relaxed: ours, written by this side only */
+	uint64_t head  = atomic_load_explicit(&engine->queue.head, memory_order_relaxed);
+	bool     ready = length > 0 && ba_queue_peek(&engine->queue, head) != NULL;
+	if (length > ba_count_get(&engine->queue_high))
+		ba_count_set(&engine->queue_high, length);
+	if (length > 0 && !ready)
+		ba_count_add(&engine->stalled_claims, 1);
+	if (left_over == 0 && !ready)
+		return length > 0 ? BITACTOR_BUSY : BITACTOR_EMPTY;
+
+	bitactor_engine_t *before = ba_engine_exchange_current(engine);
+	turn_begin(engine);
+	uint64_t ran = run_emits(engine, left_over < max ? left_over : max);
+	if (!tick_waits(engine) || ran == 0)
+		ran += run_admitted(engine, max - ran);
+	if (!tick_waits(engine))
+		ran += run_emits(engine, max - ran);
+	(void)ba_engine_exchange_current(before);
+	BA_VERIFY((ba_engine_check(engine), true));
+	*done = ran;
+	return engine->recorder.sink_status == BITACTOR_OK ? BITACTOR_OK : BITACTOR_IO;
+}
+
+bitactor_status_t
+bitactor_drain(bitactor_engine_t *engine, uint64_t max, uint64_t *done)
+{
+	uint64_t ran = 0;
+	if (done != NULL)
+		*done = 0;
+	if (engine == NULL || max == 0)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	bitactor_status_t status = ba_engine_lock(engine);
+	if (status != BITACTOR_OK)
+		return status;
+	status = engine->stopped ? BITACTOR_CLOSED : turn_run(engine, max, &ran);
+	ba_engine_unlock(engine);
+	if (done != NULL)
+		*done = ran;
+	return status;
+}
+
+/* The turn of one; the lock is held. */
+static bitactor_status_t
+tick_run(bitactor_engine_t *engine, const bitactor_signal_t *signal, bitactor_result_t *result)
+{
+	if (engine->stopped) {
+		count_refused(engine, BITACTOR_CLOSED, 1);
+		return BITACTOR_CLOSED;
+	}
+	if (engine->recorder.sink_status != BITACTOR_OK)
+		return BITACTOR_IO;
+	ba_turn_t    *turn = &engine->turn;
+	ba_entry_t   *entry = ba_entry_of(engine, signal->kind);
+	ba_admitted_t chunk[2] = { { .entry = entry, .slot = &engine->tick_slot } };
+
+	engine->tick_slot.signal = *signal;
+	ba_count_add(&engine->ticks, 1);
+	turn->status          = BITACTOR_OK;
+	turn->spent_counts    = 0;
+	turn->handlers.result = 0;
+	bitactor_engine_t *before = ba_engine_exchange_current(engine);
+	turn_begin(engine);
+	chunk_run(engine, chunk, 1, true, BITACTOR_SOURCE_TICK, BA_ENTRY_EXACT);
+	(void)ba_engine_exchange_current(before);
+	BA_VERIFY((ba_engine_check(engine), true));
+
+	bool over = turn->spent_counts > entry->budget_counts;
+	if (result != NULL)
+		*result = (bitactor_result_t){
+			.value        = turn->handlers.result,
+			.spent_counts = turn->spent_counts,
+			.spent_ticks  = ba_counts_to_ticks_begun(turn->spent_counts,
+			                                         engine->clock.hz, engine->tick_hz),
+			.handler      = turn->status,
+		};
+	if (engine->recorder.sink_status != BITACTOR_OK)
+		return BITACTOR_IO;
+	return turn->status == BITACTOR_OK && over ? BITACTOR_TICK_EXCEEDED : turn->status;
+}
+
+bitactor_status_t
+bitactor_tick(bitactor_engine_t *engine, const bitactor_signal_t *signal,
+              bitactor_result_t *result)
+{
+	if (result != NULL)
+		*result = (bitactor_result_t){ 0 };
+	if (engine == NULL)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	if (ba_signal_check(engine, signal, 0) != BITACTOR_OK) {
+		count_refused(engine, BITACTOR_INVALID_SIGNAL, 1);
+		return BITACTOR_INVALID_SIGNAL;
+	}
+	/* relaxed: a hint to the turn that runs, see tick_waits */
+	atomic_fetch_add_explicit(&engine->tick_waiters, 1, memory_order_relaxed);
+	bitactor_status_t status = ba_engine_lock(engine);
+	atomic_fetch_sub_explicit(&engine->tick_waiters, 1, memory_order_relaxed);
+	if (status != BITACTOR_OK)
+		return status;
+	status = tick_run(engine, signal, result);
+	ba_engine_unlock(engine);
+	return status;
+}
+
+/* ---- stopping ------------------------------------------------------------------------------------ */
+
+/* Work off what waits, then call off who waits, until neither is left. */
+static void
+stop_drain(bitactor_engine_t *engine, uint64_t turns)
+{
+	for (; turns > 0; turns--) {
+		uint64_t          done   = 0;
+		bitactor_status_t status = turn_run(engine, BITACTOR_MAX_SIGNALS, &done);
+		if (status == BITACTOR_EMPTY) {
+			if (!someone_awaits(engine))
+				return;
+			(void)cancel_waiters(engine); /* the rest in a later round */
+		} else if (status != BITACTOR_OK) {
+			return;
+		}
+	}
+}
+
+static void
+drop_record(bitactor_engine_t *engine, uint32_t source, uint64_t dropped)
+{
+	ba_count_add(&engine->dropped, dropped);
+	if (dropped > 0)
+		ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_DROP,
+		                                           .cause   = source,
+		                                           .payload = dropped });
+}
+
+/* Drop all that is queued.  False: a claim is not published yet. */
+static bool
+stop_discard(bitactor_engine_t *engine, uint64_t *discarded)
+{
+	ba_emits_t *emits = &engine->emits;
+	uint64_t    dropped = 0, head = ba_count_get(&emits->head);
+
+	for (; head != ba_count_get(&emits->tail); head++) {
+		const ba_slot_t *slot = &emits->slots[head & emits->mask];
+		if (slot->data_block != 0)
+			ba_pool_give(&engine->emit_data, slot->data_block);
+		dropped += slot->signal.kind != BITACTOR_RECORD_RESUME;
+	}
+	ba_count_set(&emits->head, head);
+	ba_count_set(&engine->resumes_waiting, 0);
+	drop_record(engine, BITACTOR_SOURCE_EMIT, dropped);
+	*discarded += dropped;
+
+	/* relaxed: ours, written by this side only */
+	head    = atomic_load_explicit(&engine->queue.head, memory_order_relaxed);
+	dropped = 0;
+	for (const ba_slot_t *slot; (slot = ba_queue_peek(&engine->queue, head)) != NULL; head++) {
+		if (slot->data_block != 0)
+			ba_pool_give(&engine->data, slot->data_block);
+		dropped++;
+		ba_queue_free(&engine->queue, head + 1);
+	}
+	drop_record(engine, BITACTOR_SOURCE_SHARED, dropped);
+	*discarded += dropped;
+	return ba_queue_length(&engine->queue) == 0;
+}
+
+bitactor_status_t
+bitactor_stop(bitactor_engine_t *engine, bool drain, uint64_t turns, uint64_t *discarded)
+{
+	uint64_t dropped = 0;
+	if (engine == NULL)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	bitactor_status_t status = ba_engine_lock(engine);
+	if (status != BITACTOR_OK)
+		return status;
+
+	bool first = !ba_queue_is_closed(&engine->queue);
+	ba_queue_close(&engine->queue);
+	if (first)
+		ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_STOP,
+		                                           .payload = drain });
+	if (!engine->stopped) {
+		if (drain)
+			stop_drain(engine, turns);
+		engine->stopped = stop_discard(engine, &dropped);
+	}
+	status = engine->stopped ? BITACTOR_OK : BITACTOR_BUSY;
+	ba_engine_unlock(engine);
+	if (discarded != NULL)
+		*discarded = dropped;
+	return status;
+}
+
+bitactor_status_t
+bitactor_destroy(bitactor_engine_t *engine)
+{
+	if (engine == NULL)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	if (ba_engine_is_mine(engine))
+		return BITACTOR_REENTRANT;
+	fibers_end(engine);
+	/* release: pairs with the acquire in ba_engine_is_live */
+	atomic_store_explicit(&engine->magic, 0, memory_order_release);
+	(void)pthread_mutex_destroy(&engine->lock);
+	return BITACTOR_OK;
+}
+
+/* ---- seeing ---------------------------------------------------------------------------------------- */
+
+/* A reader waits for a running turn, but not inside one of its own handlers:
+ * there it reads what is there.  True if it holds the lock now. */
+static bool
+look_begin(const bitactor_engine_t *engine)
+{
+	/* the lock is the only part of the engine that a reader changes */
+	return ba_engine_lock((bitactor_engine_t *)(uintptr_t)engine) == BITACTOR_OK;
+}
+
+static void
+look_end(const bitactor_engine_t *engine, bool locked)
+{
+	if (locked)
+		ba_engine_unlock((bitactor_engine_t *)(uintptr_t)engine);
+}
+
+/* relaxed: a number that was true a moment ago */
+static uint64_t
+shared_get(const _Atomic uint64_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+static void
+stats_fill(const bitactor_engine_t *engine, bitactor_stats_t *stats)
+{
+	*stats = (bitactor_stats_t){
+		.refused_full = shared_get(&engine->refused_full) + ba_count_get(&engine->emit_full),
+		.refused_data    = shared_get(&engine->refused_data),
+		.refused_invalid = shared_get(&engine->refused_invalid) +
+		                   ba_count_get(&engine->emit_invalid),
+		.refused_closed  = shared_get(&engine->refused_closed),
+		.dispatched      = ba_count_get(&engine->dispatched),
+		.rejected        = ba_count_get(&engine->rejected),
+		.dropped         = ba_count_get(&engine->dropped),
+		.queued          = bitactor_pending_count(engine),
+		.failed          = ba_count_get(&engine->failed),
+		.undone          = ba_count_get(&engine->undone),
+		.emitted         = ba_count_get(&engine->emitted),
+		.outputs         = ba_count_get(&engine->output_count),
+		.resumed         = ba_count_get(&engine->resumed),
+		.turns           = ba_count_get(&engine->turns),
+		.overruns        = ba_count_get(&engine->overruns),
+		.batch_overruns  = ba_count_get(&engine->batch_overruns),
+		.clock_backward  = ba_count_get(&engine->clock_backward),
+		.stalled_claims  = ba_count_get(&engine->stalled_claims),
+		.queue_high      = ba_count_get(&engine->queue_high),
+		.emit_high       = ba_count_get(&engine->emits.high),
+		.records         = ba_count_get(&engine->records),
+	};
+	stats->refused = stats->refused_full + stats->refused_data + stats->refused_invalid +
+	                 stats->refused_closed;
+	stats->accepted = ba_queue_claimed(&engine->queue) + ba_count_get(&engine->ticks) +
+	                  stats->emitted;
+	stats->offered  = stats->accepted + stats->refused;
+	if (engine->recorder.ring != NULL)
+		stats->segments = ba_count_get(&engine->recorder.segment) + 1;
+}
+
+bitactor_status_t
+bitactor_stats(const bitactor_engine_t *engine, bitactor_stats_t *stats)
+{
+	if (engine == NULL || stats == NULL)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	bool locked = look_begin(engine);
+	stats_fill(engine, stats);
+	look_end(engine, locked);
+	return BITACTOR_OK;
+}
+
+bitactor_status_t
+bitactor_kind_stats(const bitactor_engine_t *engine, uint16_t kind, bitactor_kind_stats_t *stats)
+{
+	if (engine == NULL || stats == NULL)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	if (kind >= engine->kinds)
+		return BITACTOR_ERROR;
+	bool locked = look_begin(engine);
+	const ba_entry_t  *entry  = &engine->table[kind];
+	const ba_timing_t *timing = &engine->timing[kind];
+	*stats = (bitactor_kind_stats_t){
+		.dispatched    = ba_count_get(&entry->calls),
+		.failed        = ba_count_get(&entry->failed),
+		.overruns      = ba_count_get(&timing->overruns),
+		.max_counts    = ba_count_get(&timing->max_counts),
+		.budget_ticks  = entry->budget_ticks,
+		.budget_counts = entry->budget_counts,
+	};
+	look_end(engine, locked);
+	return BITACTOR_OK;
+}
+
+bool
+bitactor_is_registered(const bitactor_engine_t *engine, uint16_t kind)
+{
+	if (engine == NULL || !ba_engine_is_live(engine) || kind >= engine->kinds)
+		return false;
+	bool locked = look_begin(engine);
+	bool there  = engine->table[kind].own_fn != NULL;
+	look_end(engine, locked);
+	return there;
+}
+
+uint64_t
+bitactor_pending_count(const bitactor_engine_t *engine)
+{
+	if (engine == NULL || !ba_engine_is_live(engine))
+		return 0;
+	const ba_emits_t *emits = &engine->emits;
+	/* head first, then the tail that only grows: never negative */
+	uint64_t head  = ba_count_get(&emits->head);
+	uint64_t emits_waiting_now = ba_count_get(&emits->tail) - head;
+	uint64_t resumes = ba_count_get(&engine->resumes_waiting);
+	emits_waiting_now = emits_waiting_now < emits->capacity ? emits_waiting_now : emits->capacity;
+	return ba_queue_length(&engine->queue) +
+	       (emits_waiting_now > resumes ? emits_waiting_now - resumes : 0);
+}
+
+bitactor_status_t
+bitactor_latency(const bitactor_engine_t *engine, uint32_t ppm, uint64_t *counts,
+                 uint64_t *samples)
+{
+	if (engine == NULL || counts == NULL || ppm > BA_HIST_PPM)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	uint64_t count = ba_hist_count(&engine->latency);
+	if (samples != NULL)
+		*samples = count;
+	if (count == 0)
+		return BITACTOR_EMPTY;
+	*counts = ba_hist_quantile(&engine->latency, ppm);
+	return BITACTOR_OK;
+}
+
+bitactor_status_t
+bitactor_clock_info(const bitactor_engine_t *engine, bitactor_clock_info_t *info)
+{
+	if (engine == NULL || info == NULL)
+		return BITACTOR_ERROR;
+	if (!ba_engine_is_live(engine))
+		return BITACTOR_CLOSED;
+	*info = (bitactor_clock_info_t){
+		.name                = engine->clock.name,
+		.hz                  = engine->clock.hz,
+		.read_counts         = engine->clock.read_counts,
+		.counts_per_tick_q32 = ba_counts_per_tick_q32(engine->clock.hz, engine->tick_hz),
+	};
+	return BITACTOR_OK;
+}
+
+uint64_t
+bitactor_counts_to_ns(const bitactor_engine_t *engine, uint64_t counts)
+{
+	if (engine == NULL || !ba_engine_is_live(engine))
+		return 0;
+	return ba_counts_to_ns(counts, engine->clock.hz);
+}
+
+void
+bitactor_build_info(bitactor_build_info_t *info)
+{
+	if (info == NULL)
+		return;
+	*info = (bitactor_build_info_t){
+		.version          = BITACTOR_VERSION,
+		.blake3_version   = ba_blake3_version(),
+		.blake3_path      = ba_blake3_path(),
+		.crc_path         = ba_crc32c_path(),
+		.fiber_switch     = ba_fiber_name(),
+		.cache_line_bytes = BA_CACHE_LINE,
+		.signal_bytes     = sizeof(bitactor_signal_t),
+		.slot_bytes       = sizeof(ba_slot_t),
+		.record_bytes     = BITACTOR_RECORD_BYTES,
+		.segment_bytes    = BITACTOR_SEGMENT_BYTES,
+	};
+}
+
+/* ---- words for statuses -------------------------------------------------------------------------------- */
+
+static const struct status_words {
+	const char *name, *text;
+} status_words[] = {
+	[BITACTOR_OK]             = { "OK", "it was done" },
+	[BITACTOR_INVALID_SIGNAL] = { "INVALID_SIGNAL",
+	                              "the signal can never be right, or nobody is registered" },
+	[BITACTOR_TICK_EXCEEDED]  = { "TICK_EXCEEDED", "it was done, but over its budget" },
+	[BITACTOR_ERROR]          = { "ERROR", "a wrong argument, or the handler's own failure" },
+	[BITACTOR_FULL]           = { "FULL", "nothing was taken; try again after a turn" },
+	[BITACTOR_BUSY]           = { "BUSY", "a claim ahead is not published yet" },
+	[BITACTOR_CLOSED]         = { "CLOSED", "the engine is stopping or gone" },
+	[BITACTOR_EMPTY]          = { "EMPTY", "nothing was waiting" },
+	[BITACTOR_STALE]          = { "STALE", "what it names is gone" },
+	[BITACTOR_FAULT]          = { "FAULT", "the handler faulted and was contained" },
+	[BITACTOR_CANCELLED]      = { "CANCELLED", "what was waited for was called off" },
+	[BITACTOR_TIMEOUT]        = { "TIMEOUT", "the deadline passed first" },
+	[BITACTOR_REENTRANT]      = { "REENTRANT", "called from a handler of this engine" },
+	[BITACTOR_WRONG_THREAD]   = { "WRONG_THREAD", "fibers stay on the thread that first ran one" },
+	[BITACTOR_UNSUPPORTED]    = { "UNSUPPORTED", "this engine, build or machine cannot do it" },
+	[BITACTOR_IO]             = { "IO", "the sink could not keep what it was given" },
+	[BITACTOR_CORRUPT]        = { "CORRUPT", "the bytes are not what they claim to be" },
+	[BITACTOR_STUCK]          = { "STUCK", "a handler does not come back" },
+};
+
+static const struct status_words *
+words_of(bitactor_status_t status)
+{
+	static const struct status_words unknown = { "UNKNOWN", "no such status" };
+	size_t number = (size_t)status;
+	return number < sizeof status_words / sizeof *status_words ? &status_words[number] : &unknown;
+}
+
+const char *
+bitactor_status_name(bitactor_status_t status)
+{
+	return words_of(status)->name;
+}
+
+const char *
+bitactor_status_text(bitactor_status_t status)
+{
+	return words_of(status)->text;
+}
+
+/* ---- what must hold ---------------------------------------------------------------------------------------- */
+
+void
+ba_engine_check(const bitactor_engine_t *engine)
+{
+	const ba_emits_t    *emits    = &engine->emits;
+	const ba_recorder_t *recorder = &engine->recorder;
+
+	BA_ASSERT(ba_queue_length(&engine->queue) <= engine->queue.capacity);
+	BA_ASSERT(emits_waiting(engine) <= emits->capacity);
+	BA_ASSERT(emits->staged == ba_count_get(&emits->tail));
+	BA_ASSERT(engine->outputs.used == 0);
+	BA_ASSERT(engine->turn.dirty == 0);
+	if (recorder->ring == NULL)
+		return;
+	BA_ASSERT(recorder->at <= recorder->end);
+	BA_ASSERT(recorder->end - recorder->at < BA_SLICE_BYTES + 1);
+	BA_ASSERT(((uintptr_t)recorder->at & 31) == 0);
+	BA_ASSERT(((uintptr_t)recorder->end & (BA_SLICE_BYTES - 1)) == 0);
+	BA_ASSERT(recorder->seq == ba_count_get(&engine->records));
+}
