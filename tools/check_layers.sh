@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # check_layers.sh -- angle brackets go down, quotes stay home.
 #
 #   #include <bitactor/x.h>   public API: must sit strictly lower than the
@@ -43,10 +44,12 @@ function complain(what) { printf "%s:%d: %s\n", file, line, what; bad = 1 }
 	while ((getline text < file) > 0) {
 		line++
 		if (match(text, /^[ \t]*#[ \t]*include[ \t]*<bitactor\/[^>]*>/)) {
-			name = substr(text, RSTART, RLENGTH); gsub(/.*bitactor\/|\.h>.*/, "", name)
+			name = substr(text, RSTART, RLENGTH)
+			gsub(/.*bitactor\/|\.h>.*/, "", name)
 			to = name ~ /^bitactor(_|$)/ ? "core" : name; sub(/_.*/, "", to)
 			if (to != from && !(rank[to] < rank[from]))
-				complain(from " (" rank[from] ") may not look up to " to " (" rank[to] ")")
+				complain(from " (" rank[from] ") may not look up to " \
+				         to " (" rank[to] ")")
 		} else if (match(text, /^[ \t]*#[ \t]*include[ \t]*"[^"]*"/)) {
 			name = substr(text, RSTART, RLENGTH); gsub(/^[^"]*"|"$/, "", name)
 			path = tidy(folder name); to = area_of(path)

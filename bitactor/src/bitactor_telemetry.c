@@ -168,14 +168,15 @@ ba_derive_uuid(const bitactor_config_t *config, uint8_t uuid[16])
 
 /* ---- segment headers -------------------------------------------------------------- */
 
-/* Offsets of the 128 bytes; docs/trace-format.md has the table. */
+/* Offsets of the 128 bytes; docs/trace-format.md has the table.  H_ and not AT_:
+ * on AArch64 <sys/auxv.h> brings the AT_ names of <elf.h>. */
 enum {
-	AT_MAGIC = 0, AT_UUID = 4, AT_STREAM = 20, AT_CONTENT_BITS = 24, AT_PACKET_BITS = 28,
-	AT_TURN_BEGIN = 32, AT_TURN_END = 40, AT_SEGMENT = 48, AT_FIRST_SEQ = 56,
-	AT_DISCARDED = 64, AT_PREV_ROOT = 72, AT_CRC = 104, AT_VERSION = 108, AT_COMPAT = 109,
-	AT_RO_COMPAT = 110, AT_INCOMPAT = 111, AT_SCHEMA = 112, AT_FLAGS = 120, AT_RESERVED = 124
+	H_MAGIC = 0, H_UUID = 4, H_STREAM = 20, H_CONTENT_BITS = 24, H_PACKET_BITS = 28,
+	H_TURN_BEGIN = 32, H_TURN_END = 40, H_SEGMENT = 48, H_FIRST_SEQ = 56,
+	H_DISCARDED = 64, H_PREV_ROOT = 72, H_CRC = 104, H_VERSION = 108, H_COMPAT = 109,
+	H_RO_COMPAT = 110, H_INCOMPAT = 111, H_SCHEMA = 112, H_FLAGS = 120, H_RESERVED = 124
 };
-_Static_assert(AT_RESERVED + 4 == BITACTOR_HEADER_BYTES, "the fields fill the header");
+_Static_assert(H_RESERVED + 4 == BITACTOR_HEADER_BYTES, "the fields fill the header");
 
 enum { HEADER_FLAG_OPEN = 1 };
 
@@ -197,9 +198,9 @@ static uint32_t
 header_crc(const uint8_t *header)
 {
 	static const uint8_t zero[4];
-	uint32_t crc = bitactor_crc32c(0, header, AT_CRC);
+	uint32_t crc = bitactor_crc32c(0, header, H_CRC);
 	crc = bitactor_crc32c(crc, zero, sizeof zero);
-	return bitactor_crc32c(crc, header + AT_VERSION, BITACTOR_HEADER_BYTES - AT_VERSION);
+	return bitactor_crc32c(crc, header + H_VERSION, BITACTOR_HEADER_BYTES - H_VERSION);
 }
 
 /* content_bytes 0: the segment is open. */
@@ -211,20 +212,20 @@ header_write(const bitactor_engine_t *engine, uint8_t *header, uint32_t content_
 	uint64_t segment = ba_count_get(&recorder->segment);
 
 	memset(header, 0, BITACTOR_HEADER_BYTES);
-	store32(header + AT_MAGIC, BITACTOR_SEGMENT_MAGIC);
-	memcpy(header + AT_UUID, engine->config.uuid, 16);
-	store32(header + AT_CONTENT_BITS, content_bytes * 8);
-	store32(header + AT_PACKET_BITS, BITACTOR_SEGMENT_BYTES * 8);
-	ba_store64(header + AT_TURN_BEGIN, recorder->turn_begin);
-	ba_store64(header + AT_TURN_END, open ? 0 : engine->turn_number);
-	ba_store64(header + AT_SEGMENT, segment);
-	ba_store64(header + AT_FIRST_SEQ, recorder->first_seq);
+	store32(header + H_MAGIC, BITACTOR_SEGMENT_MAGIC);
+	memcpy(header + H_UUID, engine->config.uuid, 16);
+	store32(header + H_CONTENT_BITS, content_bytes * 8);
+	store32(header + H_PACKET_BITS, BITACTOR_SEGMENT_BYTES * 8);
+	ba_store64(header + H_TURN_BEGIN, recorder->turn_begin);
+	ba_store64(header + H_TURN_END, open ? 0 : engine->turn_number);
+	ba_store64(header + H_SEGMENT, segment);
+	ba_store64(header + H_FIRST_SEQ, recorder->first_seq);
 	if (!open && segment > 0)
-		memcpy(header + AT_PREV_ROOT, recorder->root, BITACTOR_DIGEST_BYTES);
-	header[AT_VERSION] = BITACTOR_TRACE_VERSION;
-	ba_store64(header + AT_SCHEMA, engine->config.schema);
-	store32(header + AT_FLAGS, open ? HEADER_FLAG_OPEN : 0);
-	store32(header + AT_CRC, header_crc(header));
+		memcpy(header + H_PREV_ROOT, recorder->root, BITACTOR_DIGEST_BYTES);
+	header[H_VERSION] = BITACTOR_TRACE_VERSION;
+	ba_store64(header + H_SCHEMA, engine->config.schema);
+	store32(header + H_FLAGS, open ? HEADER_FLAG_OPEN : 0);
+	store32(header + H_CRC, header_crc(header));
 }
 
 static bitactor_status_t
@@ -241,22 +242,22 @@ bitactor_segment_header_read(const uint8_t *bytes, bitactor_segment_header_t *he
 {
 	if (bytes == NULL || header == NULL)
 		return refuse(reason, BITACTOR_ERROR, "NULL argument");
-	if (load32(bytes + AT_MAGIC) != BITACTOR_SEGMENT_MAGIC)
+	if (load32(bytes + H_MAGIC) != BITACTOR_SEGMENT_MAGIC)
 		return refuse(reason, BITACTOR_CORRUPT, "wrong magic: no segment starts here");
-	if (load32(bytes + AT_CRC) != header_crc(bytes))
+	if (load32(bytes + H_CRC) != header_crc(bytes))
 		return refuse(reason, BITACTOR_CORRUPT, "the header's CRC does not match");
-	if (bytes[AT_VERSION] != BITACTOR_TRACE_VERSION)
+	if (bytes[H_VERSION] != BITACTOR_TRACE_VERSION)
 		return refuse(reason, BITACTOR_UNSUPPORTED, "a format version not known here");
-	if (bytes[AT_INCOMPAT] != 0)
+	if (bytes[H_INCOMPAT] != 0)
 		return refuse(reason, BITACTOR_UNSUPPORTED, "an incompatible feature not known here");
 
-	uint32_t content_bits = load32(bytes + AT_CONTENT_BITS);
-	uint32_t flags        = load32(bytes + AT_FLAGS);
+	uint32_t content_bits = load32(bytes + H_CONTENT_BITS);
+	uint32_t flags        = load32(bytes + H_FLAGS);
 	bool     open         = (flags & HEADER_FLAG_OPEN) != 0;
-	if (load32(bytes + AT_STREAM) != 0 || load32(bytes + AT_RESERVED) != 0 ||
+	if (load32(bytes + H_STREAM) != 0 || load32(bytes + H_RESERVED) != 0 ||
 	    (flags & ~(uint32_t)HEADER_FLAG_OPEN) != 0)
 		return refuse(reason, BITACTOR_CORRUPT, "a reserved field of the header is not zero");
-	if (load32(bytes + AT_PACKET_BITS) != BITACTOR_SEGMENT_BYTES * 8)
+	if (load32(bytes + H_PACKET_BITS) != BITACTOR_SEGMENT_BYTES * 8)
 		return refuse(reason, BITACTOR_CORRUPT, "the header's packet size is not 64 KiB");
 	if (open ? content_bits != 0
 	         : (content_bits % 256 != 0 || content_bits > BITACTOR_SEGMENT_BYTES * 8 ||
@@ -265,20 +266,20 @@ bitactor_segment_header_read(const uint8_t *bytes, bitactor_segment_header_t *he
 
 	*header = (bitactor_segment_header_t){
 		.content_bytes    = content_bits / 8,
-		.turn_begin       = ba_load64(bytes + AT_TURN_BEGIN),
-		.turn_end         = ba_load64(bytes + AT_TURN_END),
-		.segment          = ba_load64(bytes + AT_SEGMENT),
-		.first_seq        = ba_load64(bytes + AT_FIRST_SEQ),
-		.events_discarded = ba_load64(bytes + AT_DISCARDED),
-		.version          = bytes[AT_VERSION],
-		.compat           = bytes[AT_COMPAT],
-		.ro_compat        = bytes[AT_RO_COMPAT],
-		.incompat         = bytes[AT_INCOMPAT],
-		.schema           = ba_load64(bytes + AT_SCHEMA),
+		.turn_begin       = ba_load64(bytes + H_TURN_BEGIN),
+		.turn_end         = ba_load64(bytes + H_TURN_END),
+		.segment          = ba_load64(bytes + H_SEGMENT),
+		.first_seq        = ba_load64(bytes + H_FIRST_SEQ),
+		.events_discarded = ba_load64(bytes + H_DISCARDED),
+		.version          = bytes[H_VERSION],
+		.compat           = bytes[H_COMPAT],
+		.ro_compat        = bytes[H_RO_COMPAT],
+		.incompat         = bytes[H_INCOMPAT],
+		.schema           = ba_load64(bytes + H_SCHEMA),
 		.open             = open,
 	};
-	memcpy(header->uuid, bytes + AT_UUID, sizeof header->uuid);
-	memcpy(header->prev_root, bytes + AT_PREV_ROOT, sizeof header->prev_root);
+	memcpy(header->uuid, bytes + H_UUID, sizeof header->uuid);
+	memcpy(header->prev_root, bytes + H_PREV_ROOT, sizeof header->prev_root);
 	if (!open && header->turn_end < header->turn_begin)
 		return refuse(reason, BITACTOR_CORRUPT, "the header's turns end before they begin");
 	return BITACTOR_OK;
@@ -856,7 +857,7 @@ ring_root_is_good(const bitactor_engine_t *engine, uint64_t segment)
 		return true; /* not known yet */
 	bitactor_blake3(segment_at(recorder, segment), BITACTOR_SEGMENT_BYTES, root);
 	const uint8_t *expected =
-	        in_header ? segment_at(recorder, segment + 1) + AT_PREV_ROOT : recorder->root;
+	        in_header ? segment_at(recorder, segment + 1) + H_PREV_ROOT : recorder->root;
 	return bitactor_digest_equal(root, expected);
 }
 
@@ -882,12 +883,22 @@ bitactor_telemetry_check(const bitactor_engine_t *engine, uint64_t *segment, uin
 	uint64_t newest = ba_count_get(&recorder->segment);
 	uint64_t oldest = newest + 1 > recorder->segments ? newest + 1 - recorder->segments : 0;
 	for (walk.segment = oldest; walk.segment <= newest; walk.segment++) {
-		bool sealed = walk.segment < newest || recorder->closed;
-		if (!ring_segment_is_good(engine, &walk) ||
-		    (sealed && !ring_root_is_good(engine, walk.segment))) {
+		if (!ring_segment_is_good(engine, &walk)) {
 			status = BITACTOR_CORRUPT;
 			break;
 		}
+		/* the one before, now that the header which holds its root is good */
+		if (walk.segment > oldest && !ring_root_is_good(engine, walk.segment - 1)) {
+			walk.segment--;
+			walk.offset = BITACTOR_SEGMENT_BYTES;
+			status      = BITACTOR_CORRUPT;
+			break;
+		}
+	}
+	if (status == BITACTOR_OK && recorder->closed && !ring_root_is_good(engine, newest)) {
+		walk.segment = newest;
+		walk.offset  = BITACTOR_SEGMENT_BYTES;
+		status       = BITACTOR_CORRUPT;
 	}
 	ba_engine_unlock(locked);
 	if (status == BITACTOR_CORRUPT && segment != NULL)

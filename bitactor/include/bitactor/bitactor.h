@@ -324,7 +324,6 @@ typedef struct bitactor_stats {
 	uint64_t emit_high;       /* most signals ever in the internal queue          */
 	uint64_t records;         /* compared records written (the next seq)          */
 	uint64_t segments;        /* segments begun                                   */
-	uint64_t allocations;     /* always 0: the core has none to make              */
 } bitactor_stats_t;
 
 /* Exact when no call is in progress; else each number is one that was true a

@@ -287,13 +287,13 @@ ba_cycles_measure_read(const ba_cycles_t *cycles)
 }
 
 /* Of two frequencies the stated one, if the measured one is within 1 % of it;
- * else the measured one. */
+ * else, and if none is stated, the measured one. */
 static inline uint64_t
 ba_cycles_choose_hz(uint64_t stated_hz, uint64_t measured_hz)
 {
 	uint64_t apart = stated_hz > measured_hz ? stated_hz - measured_hz
 	                                         : measured_hz - stated_hz;
-	return stated_hz != 0 && apart <= stated_hz / 100 ? stated_hz : measured_hz;
+	return apart <= stated_hz / 100 ? stated_hz : measured_hz;
 }
 
 /* Learn the counter's frequency and the cost of reading it; takes about 1 ms.

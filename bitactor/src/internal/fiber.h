@@ -9,14 +9,16 @@
  *      +-----------+      | control bits    |      |   0, 0, 0       | no caller
  *                         +-----------------+      +-----------------+ low + bytes
  *
- * The switch is inline assembly that stores stack pointer, frame pointer and
- * the address behind itself, and loads those of the other side.  Every other
- * register is named as clobbered, so the compiler saves those that are alive
- * at that place and no more, its unwind tables stay true, and nothing is
- * pushed (the red zone is left alone).  It leaves by `jmp`: a `ret` would miss
- * the return predictor every time.  Being inline it leaves that predictor
- * balanced, too: put the resuming switch straight into the scheduler's loop,
- * not into a function that returns after it (16 counts, else 29).
+ * The switch is inline assembly that stores stack pointer, frame pointer, the
+ * address behind itself and rbx (x19), and loads those of the other side.  rbx,
+ * because clang addresses by it a frame that has both alloca and alignment, and
+ * then overlooks that the assembly changes it.  Every other register is named as
+ * clobbered: the compiler saves those that are alive at that place and no more,
+ * its unwind tables stay true, and nothing is pushed (the red zone is left
+ * alone).  It leaves by `jmp`: a `ret` would miss the return predictor every
+ * time.  Being inline it leaves that predictor balanced, too: put the resuming
+ * switch straight into the scheduler's loop, not into a function that returns
+ * after it (16 counts, else 29).
  *
  * The control bits of the floating-point unit (rounding, masks, FTZ) belong to
  * the fiber, as the System V AMD64 ABI (3.2.3) and AAPCS64 (6.1.2) want of a
@@ -85,8 +87,8 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 #if defined(BA_VALGRIND) && defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #define BA_FIBER_VALGRIND
 #endif
 #endif
@@ -102,13 +104,16 @@ struct ba_fiber {
 	void *sp;
 	void *frame; /* rbp, x29 */
 	void *pc;
+	union {
+		void *base;     /* rbx, x19 */
+		void *argument; /* until it first runs */
+	};
 	uint32_t control;     /* MXCSR; FPCR */
 	uint16_t x87_control; /* x86-64 only */
 	uint16_t reserved;
 
 	/* Set by ba_fiber_prepare; all zero for an adopted thread. */
 	ba_fiber_entry_t *entry;
-	void             *argument;
 	void             *stack_low;
 	size_t            stack_bytes;
 
@@ -178,7 +183,7 @@ ba_fiber_control_differs(ba_fiber_t *from, const ba_fiber_t *to)
 #define BA_FIBER_AVX512_REGISTERS                                              \
 	, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22",       \
 	"xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29",         \
-	"xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+	"xmm30", "xmm31", "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
 #else
 #define BA_FIBER_AVX512_REGISTERS
 #endif
@@ -195,16 +200,19 @@ ba_fiber_jump(ba_fiber_t **from, ba_fiber_t **to)
 	__asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
 	                 "movq %%rsp, %c[sp](%%rdi)\n\t"
 	                 "movq %%rbp, %c[frame](%%rdi)\n\t"
+	                 "movq %%rbx, %c[base](%%rdi)\n\t"
 	                 "movq %%rax, %c[pc](%%rdi)\n\t"
 	                 "movq %c[sp](%%rsi), %%rsp\n\t"
 	                 "movq %c[frame](%%rsi), %%rbp\n\t"
+	                 "movq %c[base](%%rsi), %%rbx\n\t"
 	                 "jmpq *%c[pc](%%rsi)\n"
 	                 "1:\tendbr64" /* for indirect branch tracking; else a no-op */
 	                 : "+D"(here), "+S"(there)
 	                 : [sp] "i"(offsetof(ba_fiber_t, sp)),
 	                   [frame] "i"(offsetof(ba_fiber_t, frame)),
-	                   [pc] "i"(offsetof(ba_fiber_t, pc))
-	                 : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13",
+	                   [pc] "i"(offsetof(ba_fiber_t, pc)),
+	                   [base] "i"(offsetof(ba_fiber_t, base))
+	                 : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13",
 	                   "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
 	                   "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
 	                   "xmm15" BA_FIBER_AVX512_REGISTERS, "st", "st(1)", "st(2)", "st(3)",
@@ -282,9 +290,9 @@ ba_fiber_jump(ba_fiber_t **from, ba_fiber_t **to)
 	__asm__ volatile("adr x16, 1f\n\t"
 	                 "mov x17, sp\n\t"
 	                 "stp x17, x29, [x0, %[sp]]\n\t"
-	                 "str x16, [x0, %[pc]]\n\t"
+	                 "stp x16, x19, [x0, %[pc]]\n\t"
 	                 "ldp x17, x29, [x1, %[sp]]\n\t"
-	                 "ldr x16, [x1, %[pc]]\n\t"
+	                 "ldp x16, x19, [x1, %[pc]]\n\t"
 	                 "mov x30, xzr\n\t"
 	                 "mov sp, x17\n\t"
 	                 "br x16\n"
@@ -292,7 +300,7 @@ ba_fiber_jump(ba_fiber_t **from, ba_fiber_t **to)
 	                 : "+r"(here), "+r"(there)
 	                 : [sp] "i"(offsetof(ba_fiber_t, sp)), [pc] "i"(offsetof(ba_fiber_t, pc))
 	                 : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
-	                   "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22",
+	                   "x13", "x14", "x15", "x16", "x17", "x18", "x20", "x21", "x22",
 	                   "x23", "x24", "x25", "x26", "x27", "x28", "x30", BA_V(0), BA_V(1),
 	                   BA_V(2), BA_V(3), BA_V(4), BA_V(5), BA_V(6), BA_V(7), BA_V(8), BA_V(9),
 	                   BA_V(10), BA_V(11), BA_V(12), BA_V(13), BA_V(14), BA_V(15), BA_V(16),
@@ -304,6 +312,7 @@ ba_fiber_jump(ba_fiber_t **from, ba_fiber_t **to)
 }
 
 _Static_assert(offsetof(ba_fiber_t, frame) == offsetof(ba_fiber_t, sp) + 8, "stored as a pair");
+_Static_assert(offsetof(ba_fiber_t, base) == offsetof(ba_fiber_t, pc) + 8, "stored as a pair");
 
 /* sp % 16 == 0 (AAPCS64, 6.4.5.1). */
 static inline void *
@@ -416,8 +425,8 @@ ba_fiber_arrived(ba_fiber_t *from, ba_fiber_t *self)
  *
  *   to        prepared or left by a switch; not ended, not `from`
  *   threads   both sides belong to the calling thread
- *   cost      15 counts on a Zen 5 EPYC, 9 of them for stmxcsr, and about 7 on
- *             a Xeon (docs/benchmarks.md, fibers); no system call
+ *   cost      15 counts at 2.6 GHz on a Zen 5 EPYC, of which stmxcsr alone is 11
+ *             (docs/benchmarks.md, fibers); no system call
  */
 BA_FIBER_INLINE void
 ba_fiber_switch(ba_fiber_t *from, ba_fiber_t *to)
@@ -515,8 +524,10 @@ ba_fiber_release(ba_fiber_t *fiber)
 		__tsan_destroy_fiber(fiber->tsan_fiber);
 #endif
 #ifdef BA_FIBER_VALGRIND
-	if (fiber->stack_low != NULL)
+	if (fiber->stack_low != NULL) { /* what was below sp is memory again */
 		VALGRIND_STACK_DEREGISTER(fiber->valgrind_stack);
+		VALGRIND_MAKE_MEM_UNDEFINED(fiber->stack_low, fiber->stack_bytes);
+	}
 #endif
 	*fiber = (ba_fiber_t){ .sp = NULL };
 }

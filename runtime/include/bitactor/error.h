@@ -17,7 +17,9 @@ typedef struct bitactor_error {
 } bitactor_error_t;
 
 /* Fill in `error` (may be NULL; an earlier one is kept) and return `status`.
- * With `os_error` not 0, ": " and its text are appended. */
+ * With `os_error` not 0, ": " and its text are appended.  The text is one line:
+ * what is too long ends in "...", a control character becomes '?'.  BITACTOR_OK
+ * is no error and fills in nothing.  errno stays as it was. */
 bitactor_status_t bitactor_error_set(bitactor_error_t *error, bitactor_status_t status,
                                      int os_error, const char *format, ...)
         __attribute__((format(printf, 4, 5)));

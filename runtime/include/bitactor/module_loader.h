@@ -35,6 +35,7 @@ const bitactor_module_t *bitactor_module_table(const bitactor_loaded_t *loaded);
 bitactor_status_t bitactor_module_set(bitactor_loaded_t *loaded, const char *name, int64_t value,
                                       bitactor_error_t *error);
 
+/* The value that start will give to init; 0 for an index that there is none of. */
 int64_t bitactor_module_param(const bitactor_loaded_t *loaded, uint32_t index);
 
 /* The schema of its kinds and ports, as text, valid until unload. */
@@ -43,7 +44,13 @@ const char *bitactor_module_schema(const bitactor_loaded_t *loaded, size_t *text
 /* Names of its kinds for importers, valid until unload. */
 bitactor_kind_names_t bitactor_module_kinds(const bitactor_loaded_t *loaded);
 
-/* Zero the cells, call init with the parameters, register every handler. */
+/* Zero the cells, call init with the parameters, register every handler.
+ *
+ *   returns   BITACTOR_OK; BITACTOR_ERROR, its init did not answer OK (the error
+ *             names the answer); what bitactor_register_handler answered.  Then
+ *             some handlers may be registered: destroy the engine
+ *   threads   no turn may run meanwhile
+ */
 bitactor_status_t bitactor_module_start(bitactor_loaded_t *loaded, bitactor_engine_t *engine,
                                         bitactor_error_t *error);
 

@@ -10,8 +10,11 @@
  *      port<TAB>0<TAB>alarm
  *
  * One item a line, each ended by a newline; kinds ascending; fields belong to
- * the kind above them; then ports ascending.  Field columns: name, unit, word,
- * shift, bits, format, exponent.
+ * the kind above them; then ports ascending from 0 without gaps.  Field columns:
+ * name, unit, word, shift, bits, format, exponent.  Words and formats are spelled
+ * as the enums below, in small letters; numbers are decimal without "+" or
+ * leading zeros: there is one way to write a schema.  Kinds, ports, and the
+ * fields of a kind have names of their own.
  */
 #ifndef BITACTOR_SCHEMA_H
 #define BITACTOR_SCHEMA_H
@@ -49,13 +52,32 @@ typedef struct bitactor_field {
 	int8_t      exponent; /* -18..18 */
 } bitactor_field_t;
 
-enum { BITACTOR_NAME_MAX = 63 }; /* bytes of a name: [A-Za-z0-9_.-]+ */
+enum {
+	BITACTOR_NAME_MAX         = 63,      /* bytes of a name: [A-Za-z0-9_.-]+            */
+	BITACTOR_FIELDS_MAX       = 256,     /* of a kind: as many as a signal has bits     */
+	BITACTOR_FIELD_TEXT_BYTES = 40,      /* room for any value, its NUL included        */
+	BITACTOR_SCHEMA_TEXT_MAX  = 1 << 24  /* bytes: 257 for each of 0xFF00 kinds         */
+};
 
 bool bitactor_name_is_valid(const char *name);
 
-/* Printable UTF-8 without tab or newline,
- * at most 31 bytes. */
+/* Printable UTF-8 (so no tab, newline, or character that hides or turns the
+ * text around it), at most 31 bytes. */
 bool bitactor_unit_is_valid(const char *unit);
+
+/* NULL if the field is one that a schema may have, else what is wrong with it.
+ * Beside the bounds above: a flag has 1 bit, bytes come whole, and only numbers
+ * (unsigned, signed) have an exponent. */
+const char *bitactor_field_complaint(const bitactor_field_t *field);
+
+/* Are the names of these items all different?  Every item begins with a
+ * `const char *`, its name, not NULL: kinds, fields, cells, parameters, ports.
+ *
+ *   returns   BITACTOR_OK; BITACTOR_CORRUPT: *index is the first item whose name
+ *             an earlier one has; BITACTOR_ERROR: a NULL, or out of memory
+ */
+bitactor_status_t bitactor_names_unique(const void *items, size_t item_bytes, uint32_t count,
+                                        uint32_t *index);
 
 typedef struct bitactor_schema_kind {
 	const char             *name;
@@ -72,16 +94,25 @@ typedef struct bitactor_schema {
 	void                   *memory; /* private: what bitactor_schema_free frees */
 } bitactor_schema_t;
 
-/* Read the text of a schema.  BITACTOR_CORRUPT names the line.  The schema is
- * the caller's and needs nothing of `text` afterwards. */
+/* Read the text of a schema.  Trusts nothing.
+ *
+ *   schema    out; the caller's, for bitactor_schema_free; zeroed on failure.  It
+ *             needs nothing of `text` afterwards
+ *   returns   BITACTOR_OK; BITACTOR_CORRUPT, the error names the line;
+ *             BITACTOR_UNSUPPORTED, a version that this build does not know;
+ *             BITACTOR_ERROR, a NULL or out of memory
+ *   cost      memory of at most 8 times the text
+ */
 bitactor_status_t bitactor_schema_parse(const char *text, size_t text_bytes,
                                         bitactor_schema_t *schema, bitactor_error_t *error);
 
 /* Frees what parse made; a zeroed schema is allowed. */
 void bitactor_schema_free(bitactor_schema_t *schema);
 
-/* The text of a schema, NUL-terminated, for free(); NULL when out of memory.
- * Equal schemas give equal texts: parse(text) written again is `text`. */
+/* The text of a schema, NUL-terminated, for free(); NULL when out of memory or
+ * when parse would refuse it (a wrong name, kinds that do not ascend, ...).
+ * Equal schemas give equal texts: parse(text) written again is `text`.
+ *   text_bytes  out, may be NULL: without the NUL */
 char *bitactor_schema_text(const bitactor_schema_t *schema, size_t *text_bytes);
 
 /* NULL when the schema has no such kind. */
@@ -97,13 +128,15 @@ typedef struct bitactor_kind_names {
 /* The kind called `name`, or -1. */
 int32_t bitactor_kind_find(const bitactor_kind_names_t *kinds, const char *name);
 
-/* The name nearest to a wrong one (fewest edits), or NULL if none is near. */
+/* The name nearest to a wrong one (fewest edits, a swapped pair is one; the first
+ * of equals), or NULL if none is near: more than a third wrong, or 3 edits. */
 const char *bitactor_kind_nearest(const bitactor_kind_names_t *kinds, const char *name);
 
 /* The value of a field as text without its unit: "0x18eeff01", "-12.34", "true",
  * "05a0be1c".  Exact: integers and a decimal point, no floating point.
- * `words` are payload, context, timestamp, id.  Returns the length; writes at
- * most `room` bytes, always NUL-terminated. */
+ * `words` are payload, context, timestamp, id.  Returns the length of the whole
+ * text (below BITACTOR_FIELD_TEXT_BYTES; 0 for a wrong field); writes at most
+ * `room` bytes, always NUL-terminated unless `room` is 0. */
 size_t bitactor_field_format(const bitactor_field_t *field, const uint64_t words[4], char *out,
                              size_t room);
 

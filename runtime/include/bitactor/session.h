@@ -16,6 +16,8 @@
 #include <bitactor/bitactor.h>
 #include <bitactor/error.h>
 
+#include <signal.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -30,7 +32,8 @@ enum { BITACTOR_BATCH_ITEMS = 256 };
 
 /* What a source answers to a poll. */
 typedef struct bitactor_batch {
-	bitactor_item_t *items;      /* room for `capacity`, filled from 0        */
+	bitactor_item_t *items;      /* room for `capacity`, filled from 0; or the   */
+	                             /* source's own array, valid until the next poll */
 	uint32_t         capacity;
 	uint32_t         count;      /* out: how many were filled in              */
 	uint64_t         max;        /* out: most dispatches of the turn; 0: all  */
@@ -52,26 +55,38 @@ typedef struct bitactor_source {
 	                          bitactor_error_t *error);
 } bitactor_source_t;
 
+/* Callbacks of a session; anything but BITACTOR_OK ends it with that status and
+ * `error` filled in. */
+typedef bitactor_status_t (*bitactor_session_fn)(void *context, bitactor_error_t *error);
+
 typedef struct bitactor_session {
 	bitactor_engine_t *engine;
 	bitactor_source_t  source;
-	/* Looked at between turns; set from a signal handler to end the loop.  NULL: never. */
-	const volatile int *stop; /* sig_atomic_t would do; int is what it is here */
-	/* Called after each turn, e.g. to compare or to show progress.  NULL: none.
-	 * Anything but BITACTOR_OK ends the session with that status. */
-	bitactor_status_t (*after_turn)(void *context, bitactor_error_t *error);
-	void              *after_context;
+	/* Looked at between turns and when a wait was interrupted; set by a signal
+	 * handler to end the loop.  NULL: never. */
+	const volatile sig_atomic_t *stop;
+	bool exact_turns; /* the source says where turns end: nothing is dispatched beyond */
+
+	bitactor_session_fn after_turn;  /* records were handed to the sink.  NULL: none   */
+	bitactor_session_fn before_wait; /* the engine is empty, the source too. NULL: none */
+	void               *context;     /* of both */
 
 	/* Filled in by the session. */
-	uint64_t offered;   /* items taken from the source                  */
-	uint64_t refused;   /* of these, refused by the door as invalid      */
-	bool     stopped;   /* ended by `stop`                               */
+	uint64_t offered; /* items taken from the source             */
+	uint64_t refused; /* of these, refused by the door as invalid */
+	bool     stopped; /* ended by `stop`                          */
 } bitactor_session_t;
 
 /* Run until the source is closed and the engine is empty, or stop is set, or
- * something fails.  BITACTOR_OK in the first two cases.  Blocks; one thread.
- * When the queue is full the session takes turns until there is room: nothing
- * is lost and nothing is reordered. */
+ * something fails.  BITACTOR_OK in the first two cases.
+ *
+ *   threads   one; it blocks
+ *   order     when the queue is full the session takes turns until there is
+ *             room: nothing is lost and nothing is reordered
+ *   errors    what the source or a callback answered; BITACTOR_IO when the sink
+ *             failed; with exact_turns, BITACTOR_CORRUPT when the engine did not
+ *             take what it took when it was recorded
+ */
 bitactor_status_t bitactor_session_run(bitactor_session_t *session, bitactor_error_t *error);
 
 #ifdef __cplusplus

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* replay.c -- read a turn, play it, compare it; one turn in memory.
+ *
+ *      poll          reads the records of the next turn into `expected` and
+ *                    offers those from outside as items
+ *      take (sink)   collects what the engine records now into `actual`
+ *      after_turn    compares the two lists
+ *
+ * Records are compared without their place: PAD and measured records may lie
+ * between them anywhere, and DATA may be cut differently, so both lists hold
+ * whole records with their data joined.
+ *
+ * What comes before the first turn (PROGRAM, SCHEMA, REGISTER) is compared the
+ * same way.  A record that is open ends a trace whose process died in that
+ * dispatch: it is played, and nothing is compared for it.
+ */
+#include <bitactor/replay.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DATA_MOST = 16 << 20 }; /* of a SCHEMA or PROGRAM text; signals have far less */
+
+typedef bitactor_replay_record_t entry_t;
+
+typedef struct list {
+	entry_t *entries;
+	size_t   count, room;
+} list_t;
+
+struct bitactor_replay {
+	bitactor_trace_reader_t *reader;
+	bitactor_program_t program;
+	bitactor_config_t  config;
+	bitactor_host_t    clock;
+	bitactor_sink_t    sink;
+
+	list_t   expected, actual;
+	entry_t  ahead;      /* read, belongs to the next turn */
+	bool     has_ahead;
+	bool     ended;      /* the trace has no more records  */
+	bool     closed;     /* it ended with CLOSE            */
+	uint64_t now_ns;     /* of the turn that is played     */
+
+	bitactor_item_t *items; /* offered to the session */
+	size_t           item_room;
+
+	uint32_t actual_at;  /* offset in the segment that is collected */
+	uint64_t actual_seq;
+	bool     out_of_memory;
+
+	volatile uint64_t       compared_seq;
+	bitactor_replay_report_t report;
+};
+
+/* ---- lists ------------------------------------------------------------------------ */
+
+static void
+list_clear(list_t *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->entries[i].data);
+	list->count = 0;
+}
+
+static entry_t *
+list_append(list_t *list)
+{
+	if (list->count == list->room) {
+		size_t   room    = list->room > 0 ? list->room * 2 : 512;
+		entry_t *entries = realloc(list->entries, room * sizeof *entries);
+		if (entries == NULL)
+			return NULL;
+		list->entries = entries;
+		list->room    = room;
+	}
+	entry_t *entry = &list->entries[list->count++];
+	memset(entry, 0, sizeof *entry);
+	return entry;
+}
+
+/* Copy a record out of the segment it was read from. */
+static void
+entry_fill(entry_t *entry, const bitactor_record_t *record, uint64_t seq)
+{
+	size_t own = record->own_bytes < sizeof entry->own_copy ? record->own_bytes
+	                                                        : sizeof entry->own_copy;
+	entry->record = *record;
+	entry->seq    = seq;
+	if (own > 0)
+		memcpy(entry->own_copy, record->own, own);
+	entry->record.own = NULL; /* see own_copy: entries move */
+}
+
+static bool
+entry_add_data(entry_t *entry, const void *bytes, size_t byte_count)
+{
+	uint8_t *data = realloc(entry->data, entry->data_bytes + byte_count);
+	if (data == NULL)
+		return false;
+	memcpy(data + entry->data_bytes, bytes, byte_count);
+	entry->data = data;
+	entry->data_bytes += byte_count;
+	return true;
+}
+
+/* ---- what was recorded --------------------------------------------------------------- */
+
+static bool
+begins_something(uint16_t kind)
+{
+	return kind == BITACTOR_RECORD_TURN || kind == BITACTOR_RECORD_CLOSE ||
+	       kind == BITACTOR_RECORD_STOP || kind == BITACTOR_RECORD_REGISTER ||
+	       kind == BITACTOR_RECORD_PROGRAM || kind == BITACTOR_RECORD_SCHEMA;
+}
+
+/* Read the next compared record with its data into `ahead`.  EMPTY at the end. */
+static bitactor_status_t
+read_ahead(bitactor_replay_t *replay, bitactor_error_t *error)
+{
+	bitactor_record_t record;
+	bitactor_status_t status;
+	uint64_t          seq = 0;
+
+	do
+		status = bitactor_trace_next(replay->reader, &record, &seq, error);
+	while (status == BITACTOR_OK && !bitactor_record_is_compared(&record));
+	if (status != BITACTOR_OK && status != BITACTOR_BUSY)
+		return status;
+
+	memset(&replay->ahead, 0, sizeof replay->ahead);
+	entry_fill(&replay->ahead, &record, seq);
+	replay->ahead.open = status == BITACTOR_BUSY;
+	if ((record.flags & BITACTOR_RECORD_HAS_DATA) == 0)
+		return BITACTOR_OK;
+	const uint8_t *bytes;
+	size_t         byte_count;
+	status = bitactor_trace_data(replay->reader, DATA_MOST, &bytes, &byte_count, error);
+	if (status == BITACTOR_OK && !entry_add_data(&replay->ahead, bytes, byte_count))
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
+	return status;
+}
+
+static bitactor_status_t
+look_ahead(bitactor_replay_t *replay, bitactor_error_t *error)
+{
+	if (replay->has_ahead || replay->ended)
+		return BITACTOR_OK;
+	bitactor_status_t status = read_ahead(replay, error);
+	replay->has_ahead = status == BITACTOR_OK;
+	replay->ended     = status == BITACTOR_EMPTY;
+	return status == BITACTOR_EMPTY ? BITACTOR_OK : status;
+}
+
+/* Move `ahead` to the end of `expected`. */
+static bitactor_status_t
+take_ahead(bitactor_replay_t *replay, bitactor_error_t *error)
+{
+	entry_t *entry = list_append(&replay->expected);
+	if (entry == NULL)
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
+	*entry = replay->ahead;
+	replay->has_ahead = false;
+	return BITACTOR_OK;
+}
+
+/* Everything before the first turn. */
+static bitactor_status_t
+read_prologue(bitactor_replay_t *replay, bitactor_error_t *error)
+{
+	bitactor_status_t status = look_ahead(replay, error);
+	while (status == BITACTOR_OK && replay->has_ahead &&
+	       replay->ahead.record.kind != BITACTOR_RECORD_TURN &&
+	       replay->ahead.record.kind != BITACTOR_RECORD_CLOSE) {
+		status = take_ahead(replay, error);
+		if (status == BITACTOR_OK)
+			status = look_ahead(replay, error);
+	}
+	return status;
+}
+
+/* A TURN record and all that belongs to it.  EMPTY: there is no more turn. */
+static bitactor_status_t
+read_turn(bitactor_replay_t *replay, bitactor_error_t *error)
+{
+	list_clear(&replay->expected);
+	bitactor_status_t status = look_ahead(replay, error);
+	if (status != BITACTOR_OK)
+		return status;
+	if (!replay->has_ahead)
+		return BITACTOR_EMPTY;
+	uint16_t kind = replay->ahead.record.kind;
+	if (kind == BITACTOR_RECORD_CLOSE) {
+		replay->closed = true;
+		return BITACTOR_EMPTY;
+	}
+	if (kind != BITACTOR_RECORD_TURN)
+		return bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
+		                          "seq %" PRIu64 " is a %s record between turns: a program "
+		                          "changed the engine there, which a replay cannot repeat",
+		                          replay->ahead.seq, bitactor_record_kind_name(kind));
+	replay->now_ns = replay->ahead.record.payload;
+	do {
+		status = take_ahead(replay, error);
+		if (status == BITACTOR_OK)
+			status = look_ahead(replay, error);
+	} while (status == BITACTOR_OK && replay->has_ahead &&
+	         !begins_something(replay->ahead.record.kind));
+	return status;
+}
+
+/* ---- door 1: the source ------------------------------------------------------------------- */
+
+static bool
+is_dispatch(const bitactor_record_t *record)
+{
+	return record->kind < BITACTOR_MAX_KINDS || record->kind == BITACTOR_RECORD_REJECT ||
+	       record->kind == BITACTOR_RECORD_RESUME;
+}
+
+static void
+item_fill(bitactor_item_t *item, const entry_t *entry)
+{
+	const bitactor_record_t *record = &entry->record;
+	uint16_t kind = record->kind;
+	if (kind == BITACTOR_RECORD_REJECT)
+		memcpy(&kind, entry->own_copy, sizeof kind);
+	*item = (bitactor_item_t){
+		.signal = { .id         = record->id,
+		            .actor      = record->actor,
+		            .kind       = kind,
+		            .priority   = record->priority,
+		            .flags      = record->signal_flags,
+		            .data_bytes = (uint32_t)entry->data_bytes,
+		            .payload    = record->payload,
+		            .context    = record->context,
+		            .timestamp  = record->timestamp },
+		.data = entry->data,
+	};
+}
+
+static bool
+items_reserve(bitactor_replay_t *replay, size_t count)
+{
+	if (count <= replay->item_room)
+		return true;
+	bitactor_item_t *items = realloc(replay->items, count * sizeof *items);
+	if (items == NULL)
+		return false;
+	replay->items     = items;
+	replay->item_room = count;
+	return true;
+}
+
+static bitactor_status_t
+poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *error)
+{
+	(void)may_wait;
+	bitactor_replay_t *replay = context;
+	bitactor_status_t  status = read_turn(replay, error);
+	if (status == BITACTOR_EMPTY)
+		return BITACTOR_CLOSED;
+	if (status != BITACTOR_OK)
+		return status;
+	if (!items_reserve(replay, replay->expected.count))
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
+
+	batch->items = replay->items;
+	for (size_t i = 0; i < replay->expected.count; i++) {
+		const entry_t *entry = &replay->expected.entries[i];
+		if (!is_dispatch(&entry->record))
+			continue;
+		batch->max++;
+		if ((entry->record.flags & BITACTOR_RECORD_OUTSIDE) == 0)
+			continue;
+		batch->as_tick |= entry->record.cause == BITACTOR_SOURCE_TICK;
+		item_fill(&batch->items[batch->count++], entry);
+	}
+	replay->report.turn++;
+	/* a killed process may have left a TURN and nothing behind it */
+	return batch->max == 0 ? BITACTOR_CLOSED : BITACTOR_OK;
+}
+
+/* ---- door 2: the clock ---------------------------------------------------------------------- */
+
+static uint64_t
+recorded_now(void *context)
+{
+	return ((const bitactor_replay_t *)context)->now_ns;
+}
+
+/* ---- door 3: the sink ----------------------------------------------------------------------- */
+
+static bool
+collect(bitactor_replay_t *replay, const bitactor_record_t *record)
+{
+	if (record->kind == BITACTOR_RECORD_DATA) {
+		entry_t *last = &replay->actual.entries[replay->actual.count - 1];
+		return entry_add_data(last, record->own, (size_t)record->payload);
+	}
+	if (!bitactor_record_is_compared(record))
+		return true;
+	entry_t *entry = list_append(&replay->actual);
+	if (entry != NULL)
+		entry_fill(entry, record, replay->actual_seq++);
+	return entry != NULL;
+}
+
+static bitactor_status_t
+take(void *context, uint64_t segment, const uint8_t *bytes, uint32_t from, uint32_t to,
+     bool sealed)
+{
+	bitactor_replay_t *replay = context;
+	bitactor_record_t  record;
+	(void)segment;
+
+	if (from == 0)
+		replay->actual_at = BITACTOR_HEADER_BYTES;
+	while (replay->actual_at < to &&
+	       bitactor_record_read(bytes, 0, replay->actual_at, to, false, &record, NULL) ==
+	               BITACTOR_OK) {
+		if (!collect(replay, &record)) {
+			replay->out_of_memory = true;
+			return BITACTOR_ERROR;
+		}
+		replay->actual_at += record.bytes;
+	}
+	if (sealed)
+		replay->actual_at = BITACTOR_HEADER_BYTES;
+	return BITACTOR_OK;
+}
+
+/* ---- comparing -------------------------------------------------------------------------------- */
+
+static enum bitactor_difference
+difference_of(const entry_t *expected, const entry_t *actual)
+{
+	const bitactor_record_t *e = &expected->record, *a = &actual->record;
+	uint8_t flags = e->flags ^ a->flags;
+
+	if (e->kind != a->kind || e->actor != a->actor || e->cause != a->cause ||
+	    e->cause_seq != a->cause_seq || e->payload != a->payload ||
+	    e->context != a->context || e->timestamp != a->timestamp || e->id != a->id ||
+	    e->signal_flags != a->signal_flags || e->priority != a->priority ||
+	    e->own_bytes != a->own_bytes ||
+	    memcmp(expected->own_copy, actual->own_copy, sizeof actual->own_copy) != 0 ||
+	    (flags & ~(BITACTOR_RECORD_FAILED | BITACTOR_RECORD_HAS_DATA)) != 0)
+		return BITACTOR_DIFFERENCE_SIGNAL;
+	if (expected->data_bytes != actual->data_bytes ||
+	    (actual->data_bytes > 0 &&
+	     memcmp(expected->data, actual->data, actual->data_bytes) != 0))
+		return BITACTOR_DIFFERENCE_DATA;
+	if (e->effect != a->effect || (flags & BITACTOR_RECORD_FAILED) != 0)
+		return BITACTOR_DIFFERENCE_EFFECT;
+	return BITACTOR_DIFFERENCE_NONE;
+}
+
+static bitactor_status_t
+diverged(bitactor_replay_t *replay, enum bitactor_difference difference, const entry_t *expected,
+         const entry_t *actual, bitactor_error_t *error)
+{
+	replay->report.difference = difference;
+	replay->report.expected   = expected;
+	replay->report.actual     = actual;
+	return bitactor_error_set(error, BITACTOR_CORRUPT, 0, "diverged at seq %" PRIu64,
+	                          expected != NULL ? expected->seq : actual->seq);
+}
+
+/* The end of a trace that nobody closed: what came behind it is not a difference. */
+static bool
+at_torn_end(const bitactor_replay_t *replay)
+{
+	return replay->ended && !replay->closed;
+}
+
+/* After a turn, and once before the first: both lists hold the same records? */
+static bitactor_status_t
+compare(void *context, bitactor_error_t *error)
+{
+	bitactor_replay_t *replay = context;
+	const list_t *expected = &replay->expected, *actual = &replay->actual;
+	if (replay->out_of_memory)
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
+
+	size_t i = 0;
+	for (; i < expected->count; i++) {
+		const entry_t *e = &expected->entries[i];
+		if (e->open)
+			break;
+		if (i == actual->count)
+			return diverged(replay, BITACTOR_DIFFERENCE_MISSING, e, NULL, error);
+		const entry_t *a = &actual->entries[i];
+		enum bitactor_difference difference = difference_of(e, a);
+		if (difference != BITACTOR_DIFFERENCE_NONE)
+			return diverged(replay, difference, e, a, error);
+		replay->report.compared++;
+		replay->report.signals += is_dispatch(&e->record);
+		replay->compared_seq = e->seq;
+	}
+	if (i == expected->count && i < actual->count && !at_torn_end(replay))
+		return diverged(replay, BITACTOR_DIFFERENCE_EXTRA, NULL, &actual->entries[i], error);
+	list_clear(&replay->actual);
+	return BITACTOR_OK;
+}
+
+/* ---- public --------------------------------------------------------------------------------------- */
+
+static void
+doors_init(bitactor_replay_t *replay, const bitactor_segment_header_t *header)
+{
+	replay->clock  = (bitactor_host_t){ .context = replay, .now_ns = recorded_now };
+	replay->sink   = (bitactor_sink_t){ .context = replay, .take = take };
+	replay->config = replay->program.config;
+	memcpy(replay->config.uuid, header->uuid, sizeof header->uuid);
+	replay->config.schema = header->schema;
+	replay->config.flags &= ~(uint32_t)BITACTOR_TIME_EACH;
+	replay->config.flags |= BITACTOR_VIRTUAL; /* nothing measured here belongs in it */
+	replay->config.host = &replay->clock;
+	replay->config.sink = &replay->sink;
+}
+
+bitactor_status_t
+bitactor_replay_open(const char *path, bitactor_replay_t **replay_out, bitactor_error_t *error)
+{
+	if (path == NULL || replay_out == NULL)
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "NULL argument");
+	bitactor_replay_t *replay = calloc(1, sizeof *replay);
+	if (replay == NULL)
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
+
+	bitactor_trace_facts_t facts;
+	bitactor_status_t status = bitactor_trace_open(path, &replay->reader, error);
+	if (status != BITACTOR_OK)
+		goto free_replay;
+	bitactor_trace_facts(replay->reader, &facts);
+	if (facts.program_text == NULL || facts.program_bytes == 0) {
+		status = bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
+		                            "%s has no PROGRAM record: it does not say which "
+		                            "module and limits to replay it with", path);
+		goto free_replay;
+	}
+	status = bitactor_program_parse(facts.program_text, facts.program_bytes,
+	                                &replay->program, error);
+	if (status != BITACTOR_OK)
+		goto free_replay;
+	doors_init(replay, &facts.header);
+	*replay_out = replay;
+	return BITACTOR_OK;
+
+free_replay:
+	bitactor_replay_close(replay);
+	return status;
+}
+
+void
+bitactor_replay_close(bitactor_replay_t *replay)
+{
+	if (replay == NULL)
+		return;
+	bitactor_trace_close(replay->reader);
+	list_clear(&replay->expected);
+	list_clear(&replay->actual);
+	if (replay->has_ahead)
+		free(replay->ahead.data);
+	free(replay->expected.entries);
+	free(replay->actual.entries);
+	free(replay->items);
+	free(replay);
+}
+
+const bitactor_program_t *
+bitactor_replay_program(const bitactor_replay_t *replay)
+{
+	return &replay->program;
+}
+
+void
+bitactor_replay_facts(const bitactor_replay_t *replay, bitactor_trace_facts_t *facts)
+{
+	bitactor_trace_facts(replay->reader, facts);
+}
+
+const bitactor_config_t *
+bitactor_replay_config(bitactor_replay_t *replay)
+{
+	return &replay->config;
+}
+
+bitactor_status_t
+bitactor_replay_run(bitactor_replay_t *replay, bitactor_engine_t *engine,
+                    const volatile sig_atomic_t *stop, bitactor_replay_report_t *report,
+                    bitactor_error_t *error)
+{
+	if (replay == NULL || engine == NULL || report == NULL)
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "NULL argument");
+	bitactor_session_t session = {
+		.engine      = engine,
+		.source      = { .context = replay, .poll = poll },
+		.stop        = stop,
+		.exact_turns = true,
+		.after_turn  = compare,
+		.context     = replay,
+	};
+	bitactor_status_t status = read_prologue(replay, error);
+	if (status == BITACTOR_OK)
+		status = bitactor_telemetry_flush(engine);
+	if (status == BITACTOR_OK)
+		status = compare(replay, error);
+	if (status == BITACTOR_OK)
+		status = bitactor_session_run(&session, error);
+	replay->report.end = bitactor_trace_end(replay->reader);
+	*report = replay->report;
+	return status;
+}
+
+const bitactor_replay_record_t *
+bitactor_replay_expected(const bitactor_replay_t *replay, size_t *count)
+{
+	*count = replay->expected.count;
+	return replay->expected.entries;
+}
+
+const bitactor_replay_record_t *
+bitactor_replay_actual(const bitactor_replay_t *replay, size_t *count)
+{
+	*count = replay->actual.count;
+	return replay->actual.entries;
+}
+
+uint64_t
+bitactor_replay_seq(const bitactor_replay_t *replay)
+{
+	return replay->compared_seq;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wrong_abi.c -- written for an ABI that is yet to come. */
+#include <bitactor/module.h>
+
+static bitactor_status_t
+on_signal(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
+{
+	(void)turn, (void)signal;
+	return state == NULL ? BITACTOR_OK : BITACTOR_ERROR;
+}
+
+static const bitactor_kind_t kinds[] = { { .name = "only", .fn = on_signal } };
+
+BITACTOR_MODULE_EXPORT const bitactor_module_t bitactor_module_v1 = {
+	.abi = BITACTOR_MODULE_ABI + 1,
+	.struct_bytes = sizeof(bitactor_module_t),
+	.name = "wrong_abi",
+	.version = "1",
+	.kinds = kinds,
+	.kind_count = 1,
+};
