@@ -119,7 +119,8 @@ print_output(void *context, uint32_t port, const void *bytes, size_t byte_count)
 		return;
 	progress_clear(run);
 	fwrite(bytes, 1, byte_count, stdout);
-	putchar('\n');
+	if (byte_count == 0 || ((const char *)bytes)[byte_count - 1] != '\n')
+		putchar('\n'); /* an output is a line of its own */
 }
 
 static void

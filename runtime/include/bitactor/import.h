@@ -39,7 +39,7 @@ typedef struct bitactor_import_stats {
 	uint64_t total_bytes;    /* of a regular file, else 0                        */
 	uint64_t timed;          /* signals whose line had a time                    */
 	uint64_t clock_backward; /* of these, earlier than the one before            */
-	/* candump only */
+	/* candump only; good lines by sort, those without a kind in the module too */
 	uint64_t frames, fd_frames, remote_frames, error_frames;
 	uint32_t interfaces;     /* in order of appearance; more than 64 is a bad line */
 	char     interface_name[BITACTOR_IMPORT_INTERFACES][BITACTOR_IMPORT_NAME_BYTES];

@@ -80,8 +80,8 @@ wait_for_input(ba_line_reader_t *reader, bool may_wait)
 	int count = poll(&ready, 1, may_wait ? -1 : 0);
 	if (count == 0 || (count < 0 && errno == EINTR))
 		return BITACTOR_EMPTY;
-	if (count < 0 || (ready.revents & POLLNVAL) != 0) {
-		reader->os_error = count < 0 ? errno : EBADF;
+	if (count < 0) {
+		reader->os_error = errno;
 		return BITACTOR_IO;
 	}
 	return BITACTOR_OK; /* data, end or error: read says which */

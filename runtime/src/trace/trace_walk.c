@@ -389,15 +389,16 @@ ba_trace_walk_record(ba_trace_walk_t *walk, const bitactor_record_t *record, boo
 	if (complaint != NULL)
 		return wrong(reason, complaint);
 
+	bitactor_status_t status = take_own_kind(walk, record, reason);
+	if (status != BITACTOR_OK)
+		return status;
 	if ((record->flags & BITACTOR_RECORD_HAS_DATA) != 0) {
 		walk->data_left = rule.text ? record->payload : record->data_bytes;
 		walk->data_number = 0;
 		walk->data_measured = rule.measured;
 	}
-	bitactor_status_t status = take_own_kind(walk, record, reason);
 	walk->linked = false;
 	walk->open = walk->open || open;
-	if (status == BITACTOR_OK)
-		walk->seq += bitactor_record_is_compared(record);
-	return status;
+	walk->seq += bitactor_record_is_compared(record);
+	return BITACTOR_OK;
 }

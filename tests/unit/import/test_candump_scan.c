@@ -191,8 +191,8 @@ test_faults(void)
 static void
 test_lengths(void)
 {
-	static const char valid[] = "111111111000100010001000100000001000000000000000100000000000000"
-	                            "01";
+	static const char valid[] = "111111111000100010001000100000001000"
+	                            "00000000000010000000000000001";
 	SCENARIO("CAN FD has the sixteen lengths of ISO 11898-1, in both forms") {
 		GIVEN("frames of 0 to 64 bytes");
 		WHEN("they are scanned in log and display form");

@@ -194,30 +194,38 @@ static void
 test_lines(void)
 {
 	SCENARIO("what is no frame is skipped, not bad") {
-		GIVEN("a BOM, comments, a header and blank lines");
+		GIVEN("a BOM, comments, two headers and blank lines");
 		WHEN("they are imported");
 		THEN("all are skipped, and the header names the interface of nameless lines");
 		probe_text(&probe, "candump",
 		           "\xEF\xBB\xBF# a\n\n \t \r\n  # b\n"
-		           "interface = can7, family = 29, type = 3, proto = 1\n"
+		           "interface = vcan10, family = 29, type = 3, proto = 1\n"
+		           "<0x123> [0] \ninterface = a, family = 29, type = 3, proto = 1\n"
 		           "<0x123> [0] \n");
-		CHECK_EQ(probe.stats.lines, 6);
-		CHECK_EQ(probe.stats.skipped, 5);
-		CHECK_EQ(probe.signals, 1);
-		CHECK(strcmp(probe.stats.interface_name[0], "can7") == 0);
+		CHECK_EQ(probe.stats.lines, 8);
+		CHECK_EQ(probe.stats.skipped, 6);
+		CHECK_EQ(probe.signals, 2);
+		CHECK(strcmp(probe.stats.interface_name[0], "vcan10") == 0);
+		CHECK(strcmp(probe.stats.interface_name[1], "a") == 0);
 	}
 	SCENARIO("what candump -e explains belongs to the error frame above it") {
-		GIVEN("an error frame, two lines with a tab, a frame, a line with a tab");
+		GIVEN("an error frame, two lines with a tab, a frame, a line with a tab,");
+		AND("an error frame, a line that is too long, a line with a tab");
 		WHEN("they are imported");
-		THEN("the first two are skipped and the last one is bad");
-		probe_text(&probe, "candump",
-		           "  can0  20000080   [8]  00 00 00 00 00 00 00 00   ERRORFRAME\n"
-		           "\tbus-error\n\terror-counter-tx-rx{{0}{8}}\n"
-		           "  can0  123   [0] \n\tbus-error\n");
-		CHECK_EQ(probe.signals, 2);
+		THEN("the first two are skipped and the others bad");
+		static char text[5000];
+		static const char error[] = "  can0  20000080   [1]  00   ERRORFRAME\n";
+		size_t at = (size_t)sprintf(text, "%s\tbus-error\n\terror-counter{{0}{8}}\n"
+		                                  "  can0  123   [0] \n\tbus-error\n%s",
+		                            error, error);
+		memset(text + at, 'x', 4097);
+		sprintf(text + at + 4097, "\n\tbus-error\n");
+		probe_text(&probe, "candump", text);
+		CHECK_EQ(probe.signals, 3);
 		CHECK_EQ(probe.stats.skipped, 2);
-		CHECK_EQ(probe.bad, 1);
+		CHECK_EQ(probe.bad, 3);
 		CHECK_EQ(probe.bad_line[0], 5);
+		CHECK_EQ(probe.bad_line[2], 8);
 	}
 	SCENARIO("a BOM is only one at the start") {
 		GIVEN("a BOM before the second line");

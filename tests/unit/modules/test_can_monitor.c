@@ -411,7 +411,7 @@ static const example_t examples[] = {
 	{ EFF | 0x09FD0207, "000000F504FAFFFF", NMEA_WIND, { YES(0), YES(1269) } },
 	{ EFF | 0x15FD0774, "00C07774FF7FFFFF", NMEA_ENVIRONMENT, { YES(29815), NO, NO, NO } },
 	{ EFF | 0x15FD0774, "000000000300FFFF", NMEA_ENVIRONMENT, { YES(0), YES(12), NO, NO } },
-	{ EFF | 0x15FD0611, "00777400FFF603FF", NMEA_ENVIRONMENT, { YES(29815), NO, YES(1014), NO } },
+	{ EFF | 0x15FD0611, "007774FFFFF603FF", NMEA_ENVIRONMENT, { YES(29815), NO, YES(1014), NO } },
 	{ EFF | 0x15FD0811, "0001027774FFFFFF", NMEA_TEMPERATURE, { YES(298150), NO } },
 	{ EFF | 0x15FD0C11, "000102A68C04FDFF", NMEA_TEMPERATURE, { YES(298150), NO } },
 	{ EFF | 0x0DF01000, "00F0953D003E1E2A", NMEA_TIME, { YES(15765), YES(706625024), NO } },
@@ -564,4 +564,559 @@ decoded_through_the_engine(void)
 		CHECK_SAID("decoded nmea.heading 2");
 		CHECK_SAID("note 8 decoded messages found no room to be emitted");
 	}
+}
+
+/* ---- periods -------------------------------------------------------------------------- */
+
+enum { A = 0x100, B = 0x200, C = 0x300 }; /* 11-bit identifiers */
+
+/* A every 100 ms and B every 50 ms, from `from_ms` up to but not at `to_ms`. */
+static void
+run_bus(uint64_t from_ms, uint64_t to_ms)
+{
+	for (uint64_t ms = from_ms; ms < to_ms; ms += 50) {
+		if (ms % 100 == 0)
+			frame(A, ms, ms);
+		frame(B, ms, ms + 1);
+	}
+}
+
+static void
+periods_are_learned(void)
+{
+	SCENARIO("the period of an identifier is learned from its timestamps") {
+		GIVEN("a bus with one identifier every 100 ms and one every 50 ms");
+		turn_on();
+		run_bus(1000, 5900);
+		THEN("nothing is settled before five seconds");
+		CHECK_EQ(known(A)->rhythm, LEARNING);
+		CHECK_EQ(identifier_typical_us(known(A)), 100000);
+		run_bus(5900, 6200);
+		AND("then the periods are known to the microsecond");
+		CHECK_EQ(known(A)->rhythm, STEADY);
+		CHECK_EQ(known(A)->typical_us, 100000);
+		CHECK_EQ(known(B)->typical_us, 50000);
+		CHECK_EQ(known(B)->shortest_us, 50000);
+		CHECK_EQ(known(B)->longest_us, 50000);
+		CHECK_SAID("identifiers 2 learning 0 steady 2 uneven 0 sporadic 0");
+		CHECK_SAID("identifier 0 0x100 52 0 100.000 100.000 100.000 steady 11-bit");
+		CHECK_EQ(bus.line_count, 0);
+		CHECK_EQ(bus.untold, 0);
+	}
+	SCENARIO("identifiers are told apart by interface and by the kind of frame") {
+		GIVEN("one number as data on two interfaces, as FD, as a remote and a long one");
+		turn_on();
+		send(KIND_FRAME, A, 8, 0, 0, 0);
+		send(KIND_FRAME, A, 8, 1, 0, 0);
+		send(KIND_REMOTE, A | CAN_REMOTE, 0, 0, 0, 0);
+		send(KIND_FRAME, A | EFF, 8, 0, 0, 0);
+		send(KIND_FD, A, 64, 1, 0, 0);
+		THEN("data and FD share an identifier, the others are their own");
+		CHECK_EQ(monitored()->pulse.identifiers, 4);
+		CHECK_SAID("interface 0 frames 3 fd 0 remote 1 error 0 identifiers 3 "
+		           "elapsed_ms 0.000");
+		CHECK_SAID("interface 1 frames 2 fd 1 remote 0 error 0 identifiers 1 "
+		           "elapsed_ms 0.000");
+	}
+	SCENARIO("interfaces beyond the 64th are counted, not looked at") {
+		turn_on();
+		send(KIND_FRAME, A, 8, INTERFACES_MAX, 0, 0);
+		send(KIND_ERROR, CAN_ERROR | 4, 8, 0xFFFF, 0, 0);
+		CHECK_EQ(monitored()->pulse.identifiers, 0);
+		CHECK_SAID("note 2 frames on interfaces beyond the table's room");
+		CHECK_EQ(bus.untold, 0);
+	}
+}
+
+static void
+fast_packets_begin_messages(void)
+{
+	SCENARIO("the period of a fast packet is that of its first frames") {
+		GIVEN("a message of three frames in a burst, each second");
+		turn_on();
+		for (uint64_t second = 1; second < 12; second++)
+			for (uint64_t part = 0; part < 3; part++)
+				frame(EFF | 0x0DF80500, second % 8 << 5 | part,
+				      second * 1000 + part);
+		THEN("the period is a second, and nothing is stuck or late");
+		CHECK_EQ(known(EFF | 0x0DF80500)->rhythm, STEADY);
+		CHECK_EQ(known(EFF | 0x0DF80500)->typical_us, 1000000);
+		CHECK_SAID("meaning decoded 0 fast_packet 33 other 0");
+		CHECK_EQ(bus.line_count, 0);
+	}
+}
+
+static void
+late_once(void)
+{
+	SCENARIO("a lost frame is one alarm, and calm is one more line") {
+		GIVEN("a learned bus");
+		turn_on();
+		run_bus(1000, 8000);
+		WHEN("one frame of A is left out, and later two more in a row of troubles");
+		frame(B, 0, 8000);
+		frame(A, 1, 8100);
+		frame(A, 2, 8300);
+		frame(A, 3, 8500);
+		THEN("the first gap is said, the others belong to the same fault");
+		CHECK_EQ(raised(ALARM_LATE), 1);
+		CHECK_EQ(known(A)->late_gaps, 3);
+		CHECK_LINE(0, "8.100000 interface 0 0x100 11-bit: late, after 200.000 ms, "
+		              "usually 100.000 ms\n");
+		AND("after four gaps in time it is over");
+		for (uint64_t i = 1; i <= 3; i++)
+			frame(A, i, 8500 + 100 * i);
+		CHECK_EQ(cleared(ALARM_LATE), 0);
+		frame(A, 9, 8900);
+		CHECK_EQ(cleared(ALARM_LATE), 1);
+		CHECK_LINE(1, "8.900000 interface 0 0x100 11-bit: late cleared\n");
+		CHECK_SAID("alarms late 1 cleared 1 first 8.100000");
+		CHECK_EQ(bus.untold, 0);
+	}
+}
+
+static void
+missing_by_others(void)
+{
+	SCENARIO("silence is noticed by the time of other identifiers' frames") {
+		GIVEN("a learned bus");
+		turn_on();
+		run_bus(1000, 8000);
+		WHEN("A falls silent and B goes on");
+		for (uint64_t ms = 8000; ms <= 8400; ms += 50)
+			frame(B, ms, ms + 1);
+		THEN("up to five periods are no alarm");
+		CHECK_EQ(raised(ALARM_MISSING), 0);
+		for (uint64_t ms = 8450; ms < 12000; ms += 50)
+			frame(B, ms, ms + 1);
+		AND("then there is one, however long it takes");
+		CHECK_EQ(raised(ALARM_MISSING), 1);
+		CHECK_LINE(0, "8.451000 interface 0 0x100 11-bit: missing, silent for 551.000 ms, "
+		              "usually 100.000 ms\n");
+		CHECK_SAID("identifier 0 0x100 70 0 100.000 100.000 100.000 steady 11-bit, "
+		           "still missing");
+		AND("it is cleared when A came four times in time");
+		run_bus(12000, 12350);
+		CHECK_EQ(cleared(ALARM_MISSING), 0);
+		run_bus(12350, 12500);
+		CHECK_EQ(cleared(ALARM_MISSING), 1);
+		CHECK_EQ(raised(ALARM_LATE), 0);
+		CHECK_EQ(bus.untold, 0);
+	}
+	SCENARIO("a silence of the whole bus is found by whoever comes back") {
+		GIVEN("a learned bus that was silent for an hour");
+		turn_on();
+		run_bus(1000, 8000);
+		WHEN("A comes first");
+		frame(A, 0, 3608000);
+		THEN("both are said to be missing, each once");
+		CHECK_EQ(raised(ALARM_MISSING), 2);
+		run_bus(3608050, 3609000);
+		CHECK_EQ(raised(ALARM_MISSING), 2);
+		CHECK_EQ(cleared(ALARM_MISSING), 2);
+		CHECK_EQ(raised(ALARM_LATE), 0);
+		CHECK_EQ(bus.untold, 0);
+	}
+}
+
+static void
+missing_at_bounded_cost(void)
+{
+	enum { MANY = 500 };
+	SCENARIO("whatever falls silent, a frame looks at two identifiers at most") {
+		GIVEN("500 learned identifiers, of which only the first goes on");
+		turn_on();
+		for (uint64_t ms = 1000; ms < 8000; ms += 100)
+			for (uint32_t i = 0; i < MANY; i++)
+				frame(i, ms, ms);
+		WHEN("all limits are past at once");
+		uint32_t frames = 0;
+		frame(0, 0, 8000);
+		for (; raised(ALARM_MISSING) < MANY - 1 && frames < MANY; frames++) {
+			uint64_t before = raised(ALARM_MISSING);
+			frame(0, frames, 8500 + frames);
+			CHECK(raised(ALARM_MISSING) <= before + 1 + ROUND_STEP);
+		}
+		THEN("all are found within half as many frames as there are identifiers");
+		CHECK_EQ(raised(ALARM_MISSING), MANY - 1);
+		CHECK(frames <= MANY / ROUND_STEP + 1);
+		CHECK_EQ(bus.untold, 0);
+	}
+}
+
+static void
+uneven_and_sporadic(void)
+{
+	SCENARIO("what has no rhythm is judged by what it does have") {
+		GIVEN("A twice in each 100 ms, C in bursts of ten every two seconds, B steady");
+		turn_on();
+		for (uint64_t ms = 1000; ms < 21000; ms += 50) {
+			frame(B, ms, ms);
+			if (ms % 100 == 0) {
+				frame(A, 0, ms + 10);
+				frame(A, 1, ms + 17);
+			}
+			for (uint64_t i = 0; i < 10 && ms % 2000 == 0; i++)
+				frame(C, 0, ms + 20 + i);
+		}
+		THEN("A is uneven, C sporadic, and neither was late");
+		CHECK_EQ(known(A)->rhythm, UNEVEN);
+		CHECK_EQ(known(C)->rhythm, SPORADIC);
+		CHECK_EQ(bus.line_count, 0);
+		WHEN("both fall silent");
+		for (uint64_t ms = 21000; ms < 40000; ms += 50)
+			frame(B, ms, ms);
+		THEN("A is missing after five of its longest gaps, C never");
+		CHECK_EQ(raised(ALARM_MISSING), 1);
+		CHECK_EQ(known(A)->alarms, 1u << ALARM_MISSING);
+		CHECK_EQ(known(A)->missing_ns, UINT64_C(5) * 93 * MS);
+		CHECK_EQ(bus.untold, 0);
+	}
+}
+
+/* ---- clocks -------------------------------------------------------------------------------- */
+
+static void
+clock_steps_back(void)
+{
+	SCENARIO("a clock that steps back makes no absurd period and no false alarm") {
+		GIVEN("a learned bus");
+		turn_on();
+		run_bus(100000, 108000);
+		WHEN("the clock goes back by a minute");
+		run_bus(48000, 60000);
+		THEN("nothing is late or missing, and the step is counted");
+		CHECK_EQ(bus.line_count, 0);
+		CHECK_EQ(known(A)->longest_us, 100000);
+		CHECK_EQ(known(A)->shortest_us, 100000);
+		CHECK_SAID("note 1 times the clock stepped back");
+		CHECK_SAID("note 1 of these by a second or more");
+		CHECK_SAID("interface 0 frames 600 fd 0 remote 0 error 0 identifiers 2 "
+		           "elapsed_ms 19901.000");
+		AND("an identifier that died at the step is missed from the step on");
+		turn_on();
+		run_bus(100000, 108000);
+		for (uint64_t ms = 48000; ms < 49000; ms += 50)
+			frame(B, ms, ms);
+		CHECK_EQ(raised(ALARM_MISSING), 1);
+		CHECK_LINE(0, "48.550000 interface 0 0x100 11-bit: missing, silent for 550.000 ms, "
+		              "usually 100.000 ms\n");
+		CHECK_EQ(bus.untold, 0);
+	}
+	SCENARIO("disorder between two interfaces is no step") {
+		GIVEN("two interfaces whose times are up to 3 ms out of order");
+		turn_on();
+		for (uint64_t ms = 1000; ms < 9000; ms += 100) {
+			send(KIND_FRAME, A, 8, 0, ms, ms * MS);
+			send(KIND_FRAME, A, 8, 1, ms, (ms - 3) * MS);
+		}
+		THEN("both are learned as if each were alone");
+		CHECK_EQ(monitored()->pulse.clock.steps, 0);
+		CHECK_EQ(monitored()->table.list[0].typical_us, 100000);
+		CHECK_EQ(monitored()->table.list[1].typical_us, 100000);
+		CHECK_EQ(bus.line_count, 0);
+	}
+}
+
+static void
+no_times(void)
+{
+	SCENARIO("without times nothing is judged by time, and that is said once") {
+		GIVEN("frames whose timestamp is 0");
+		turn_on();
+		for (uint32_t i = 0; i < 5000; i++)
+			frame(i % 7 == 0 ? A : B, i, 0);
+		THEN("there is no period and no alarm");
+		CHECK_EQ(bus.line_count, 0);
+		CHECK_EQ(known(A)->gap_count, 0);
+		CHECK_EQ(known(B)->last_ns, 0);
+		CHECK_SAID("note no times in the input: periods not judged");
+		uint32_t said = 0;
+		for (uint32_t i = 0; i < bus.said_count; i++)
+			said += strncmp(bus.said[i], "note", 4) == 0;
+		CHECK_EQ(said, 1);
+	}
+}
+
+/* ---- data ------------------------------------------------------------------------------------ */
+
+static void
+stuck_data(void)
+{
+	SCENARIO("data that used to change and does not any more is stuck, once") {
+		GIVEN("an identifier that changed in each of 20 frames, and a constant one");
+		turn_on();
+		for (uint32_t i = 0; i < 20; i++)
+			frame(A, i, 0);
+		WHEN("it stays the same for 100 frames, then for one more");
+		for (uint32_t i = 0; i < 99; i++)
+			frame(A, 19, 0);
+		CHECK_EQ(raised(ALARM_STUCK), 0);
+		for (uint32_t i = 0; i < 300; i++) {
+			frame(A, 19, 0);
+			frame(B, 7, 0);
+		}
+		THEN("one alarm says so; the constant one was never judged");
+		CHECK_EQ(raised(ALARM_STUCK), 1);
+		CHECK_LINE(0, "- interface 0 0x100 11-bit: stuck, the same data in 101 frames\n");
+		AND("the next change clears it, and makes the module more patient");
+		frame(A, 20, 0);
+		CHECK_EQ(cleared(ALARM_STUCK), 1);
+		for (uint32_t i = 0; i < 399; i++)
+			frame(A, 20, 0);
+		CHECK_EQ(raised(ALARM_STUCK), 1);
+		frame(A, 20, 0);
+		CHECK_EQ(raised(ALARM_STUCK), 2);
+		CHECK_EQ(bus.untold, 0);
+	}
+	SCENARIO("a value that is slow by nature sets its own measure") {
+		GIVEN("data that changes every 60 frames");
+		turn_on();
+		for (uint32_t i = 0; i < 60 * 20; i++)
+			frame(A, i / 60, 0);
+		WHEN("it stays the same for 200 frames");
+		for (uint32_t i = 0; i < 140; i++)
+			frame(A, 19, 0);
+		THEN("that is not yet suspicious");
+		CHECK_EQ(raised(ALARM_STUCK), 0);
+	}
+	SCENARIO("a running sequence id does not hide a frozen sensor") {
+		GIVEN("a heading that moved, then freezes while its sequence id runs on");
+		turn_on();
+		for (uint64_t i = 0; i < 120; i++)
+			frame(EFF | 0x09F112CC, i % 253 | (i < 20 ? i : 20) << 8, 0);
+		CHECK_EQ(raised(ALARM_STUCK), 0);
+		frame(EFF | 0x09F112CC, 120 | 20 << 8, 0);
+		THEN("it is stuck");
+		CHECK_EQ(raised(ALARM_STUCK), 1);
+	}
+}
+
+/* ---- who is there --------------------------------------------------------------------------------- */
+
+static void
+newcomers(void)
+{
+	SCENARIO("who comes after the learning phase is announced") {
+		GIVEN("a bus known for 7 s, and C at its start");
+		turn_on();
+		frame(C, 0, 1000);
+		run_bus(1000, 8000);
+		CHECK_EQ(raised(ALARM_NEW), 0);
+		WHEN("an identifier is first heard, twice");
+		frame(0x18FF0005 | EFF, 0, 8000);
+		frame(0x18FF0005 | EFF, 0, 8010);
+		THEN("it is announced once; C, long silent, is no stranger");
+		frame(C, 0, 8020);
+		CHECK_EQ(raised(ALARM_NEW), 1);
+		CHECK_LINE(0, "8.000000 interface 0 0x18FF0005 PGN 65280 from 5: new, not seen "
+		              "before in 7000.000 ms\n");
+		AND("another interface is learned for itself");
+		send(KIND_FRAME, A, 8, 1, 0, (uint64_t)8030 * MS);
+		CHECK_EQ(raised(ALARM_NEW), 1);
+		CHECK_EQ(bus.untold, 0);
+	}
+	SCENARIO("without times the learning phase is counted in frames") {
+		GIVEN("1000 frames without times");
+		turn_on();
+		for (uint32_t i = 0; i < 999; i++)
+			frame(A, 0, 0);
+		frame(B, 0, 0);
+		CHECK_EQ(raised(ALARM_NEW), 0);
+		frame(C, 0, 0);
+		CHECK_EQ(raised(ALARM_NEW), 1);
+		CHECK_LINE(0, "- interface 0 0x300 11-bit: new, not seen before in 1001 frames\n");
+	}
+}
+
+static void
+table_full(void)
+{
+	SCENARIO("a full table is said once, and what it has no room for is counted") {
+		GIVEN("100 identifiers more than there is room for, each twice");
+		turn_on();
+		for (uint32_t turn = 0; turn < 2; turn++)
+			for (uint32_t i = 0; i < IDENTIFIERS_MAX + 100; i++)
+				frame(EFF | (0x0C000000 + i * 7), turn, 0);
+		THEN("one alarm, 200 frames not looked at, and the others complete");
+		CHECK_EQ(raised(ALARM_FULL), 1);
+		CHECK_EQ(monitored()->pulse.identifiers, IDENTIFIERS_MAX);
+		CHECK_SAID("note 200 frames of identifiers beyond the table's room");
+		CHECK_SAID("identifiers_not_shown 2008");
+		uint32_t complete = 0;
+		for (uint32_t i = 0; i < IDENTIFIERS_MAX; i++)
+			complete += monitored()->table.list[i].frames == 2;
+		CHECK_EQ(complete, IDENTIFIERS_MAX);
+		CHECK_EQ(bus.untold, 0);
+	}
+}
+
+static void
+error_frames(void)
+{
+	SCENARIO("an error frame is an alarm, a storm of them is still one") {
+		GIVEN("a bus with 50 error frames of one class, then one of another");
+		turn_on();
+		for (uint32_t i = 0; i < 50; i++)
+			send(KIND_ERROR, CAN_ERROR | 0x88, 8, 0, 0, 1000 * (uint64_t)MS);
+		send(KIND_ERROR, CAN_ERROR | 0x40, 8, 0, 0, 1001 * (uint64_t)MS);
+		THEN("there are two alarms, with names");
+		CHECK_EQ(raised(ALARM_ERROR), 2);
+		CHECK_LINE(0, "1.000000 interface 0: error, error frame: protocol bus-error\n");
+		CHECK_LINE(1, "1.001000 interface 0: error, error frame: bus-off\n");
+		CHECK_EQ(monitored()->pulse.identifiers, 0);
+		AND("after a hundred good frames it is over");
+		for (uint32_t i = 0; i < 99; i++)
+			frame(A, 0, 1002);
+		CHECK_EQ(cleared(ALARM_ERROR), 0);
+		frame(A, 0, 1002);
+		CHECK_EQ(cleared(ALARM_ERROR), 1);
+		CHECK_LINE(2, "1.002000 interface 0: error cleared\n");
+		AND("an error frame that names no class is one as well");
+		send(KIND_ERROR, CAN_ERROR, 8, 0, 0, 0);
+		send(KIND_ERROR, CAN_ERROR, 8, 0, 0, 0);
+		CHECK_EQ(raised(ALARM_ERROR), 3);
+		CHECK_LINE(3, "- interface 0: error, error frame: unspecified\n");
+		CHECK_EQ(bus.untold, 0);
+	}
+}
+
+static void
+alarm_without_room(void)
+{
+	SCENARIO("an alarm that found no room is raised later, not lost") {
+		GIVEN("a learned bus on an engine with room for two emitted signals");
+		switch_on(NULL, true, 2);
+		for (uint64_t ms = 1000; ms < 8000; ms += 100)
+			for (uint32_t i = 0; i < 10; i++)
+				frame(i, ms, ms);
+		WHEN("nine fall silent, and the frames after that come in one turn");
+		for (uint32_t i = 0; i < 40; i++) {
+			bitactor_signal_t signal = {
+				.kind = KIND_FRAME,
+				.context = UINT64_C(8) << 32,
+				.timestamp = (uint64_t)(9000 + i) * MS,
+			};
+			enqueue(&signal);
+		}
+		work_off();
+		THEN("two were said in that turn");
+		CHECK_EQ(raised(ALARM_MISSING), 2);
+		AND("the others in the next ones");
+		for (uint32_t i = 0; i < 10; i++)
+			frame(0, i, 9050 + i);
+		CHECK_EQ(raised(ALARM_MISSING), 10);
+		CHECK_EQ(bus.untold, 0);
+	}
+}
+
+/* ---- whatever comes -------------------------------------------------------------------------------- */
+
+static void
+storm(uint32_t signals)
+{
+	uint64_t now = UINT64_C(1700000000000000000);
+	for (uint32_t i = 0; i < signals; i++) {
+		uint64_t dice = draw();
+		static const uint32_t groups[] = { 0x1F112, 0x1F801, 0x1F805, 0x1FD07, 0x1F10D };
+		uint32_t word = dice % 3 == 0 ? (uint32_t)draw() & CAN_ID_29 & ~0xFFFF0u
+		                              : 0x08000000 | groups[dice % 5] << 8 | dice >> 9 % 3;
+		now += draw() % (2 * MS);
+		now -= dice % 997 == 0 ? draw() % (5000 * (uint64_t)MS) : 0;
+		bitactor_signal_t signal = {
+			.id = (uint32_t)draw(),
+			.kind = dice % 64 == 0 ? (uint16_t)(draw() % KINDS)
+			                       : (uint16_t)(dice >> 20 & 1),
+			.payload = dice % 5 == 0 ? draw() : dice % 7,
+			.context = dice % 101 == 0 ? draw()
+			                           : EFF | word | UINT64_C(8) << 32 |
+			                                     (dice >> 30 & 3) << 40,
+			.timestamp = dice % 50 == 0 ? 0 : now,
+		};
+		enqueue(&signal);
+		if (i % 16 == 0)
+			work_off();
+	}
+	work_off();
+}
+
+static void
+whatever_comes(void)
+{
+	SCENARIO("whatever comes, every change is named and nothing fails but made-up alarms") {
+		GIVEN("signals of all kinds with random contents, impatient rules");
+		static const int64_t impatient[PARAMS] = { 100, 50, 4, 101, 2, 5, 1, 3 };
+		seed = 20250101;
+		printf("seed=%" PRIu64 "\n", seed);
+		switch_on(impatient, true, 1024);
+		storm(20000);
+		THEN("the probe saw no change outside the ranges");
+		CHECK_EQ(bus.untold, 0);
+		bitactor_stats_t stats;
+		CHECK_EQ(bitactor_stats(bus.engine, &stats), BITACTOR_OK);
+		bitactor_kind_stats_t alarm;
+		CHECK_EQ(bitactor_kind_stats(bus.engine, KIND_ALARM, &alarm), BITACTOR_OK);
+		CHECK_EQ(stats.failed, alarm.failed);
+		CHECK_EQ(stats.rejected, 0);
+		for (uint32_t what = ALARM_NONE + 1; what < ALARM_KINDS; what++)
+			CHECK(raised(what) > 0 || what == ALARM_FULL);
+	}
+	SCENARIO("the same signals give the same state, byte for byte") {
+		GIVEN("one storm with the probe and one without, in other memory");
+		void *kept[CELLS];
+		seed = 7;
+		turn_on();
+		storm(20000);
+		for (uint32_t c = 0; c < CELLS; c++) {
+			kept[c] = malloc(cells[c].bytes);
+			memcpy(kept[c], bus.cells[c], cells[c].bytes);
+		}
+		seed = 7;
+		switch_on(NULL, false, 1024);
+		storm(20000);
+		THEN("the cells are equal: no address, no padding, no clock got in");
+		for (uint32_t c = 0; c < CELLS; c++) {
+			CHECK_EQ(memcmp(kept[c], bus.cells[c], cells[c].bytes), 0);
+			free(kept[c]);
+		}
+	}
+	SCENARIO("the rules hold at both ends of their parameters") {
+		for (uint32_t end = 0; end < 2; end++) {
+			int64_t given[PARAMS];
+			for (uint32_t i = 0; i < PARAMS; i++)
+				given[i] = end == 0 ? params[i].least : params[i].most;
+			seed = 11;
+			switch_on(given, true, 1024);
+			storm(5000);
+			CHECK_EQ(bus.untold, 0);
+			CHECK_EQ(raised(ALARM_LATE) > 0, end == 0);
+		}
+	}
+}
+
+int
+main(void)
+{
+	table_is_sound();
+	parts_fit_fields();
+	messages_are_decoded();
+	absent_and_short();
+	groups_and_fast_packets();
+	decoded_through_the_engine();
+	periods_are_learned();
+	fast_packets_begin_messages();
+	late_once();
+	missing_by_others();
+	missing_at_bounded_cost();
+	uneven_and_sporadic();
+	clock_steps_back();
+	no_times();
+	stuck_data();
+	newcomers();
+	table_full();
+	error_frames();
+	alarm_without_room();
+	whatever_comes();
+	switch_off();
+	return bdd_close();
 }
