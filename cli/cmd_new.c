@@ -102,7 +102,7 @@ static const char makefile_text[] =
 	"\n"
 	".PHONY: all clean\n";
 
-/* ---- where this program's headers are ------------------------------------------------ */
+/* ---- where this program's headers are ----------------------------------- */
 
 static bool
 is_file(const char *path)
@@ -147,7 +147,7 @@ find_headers(const char *program, char *options, size_t room)
 	}
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 static int
 world(const char *path)

@@ -45,7 +45,7 @@ last_words(int signal_number)
 	_exit(EXIT_CHECK_FAILED); /* what a replay found, not a crash of ours */
 }
 
-/* ---- the right module ------------------------------------------------------------ */
+/* ---- the right module --------------------------------------------------- */
 
 static bitactor_status_t
 check_module(const replayed_t *replayed, bitactor_error_t *error)
@@ -91,7 +91,7 @@ set_params(replayed_t *replayed, bitactor_error_t *error)
 	return BITACTOR_OK;
 }
 
-/* ---- what came out ------------------------------------------------------------------ */
+/* ---- what came out ------------------------------------------------------ */
 
 static const char *
 difference_text(enum bitactor_difference difference)
@@ -223,7 +223,7 @@ print_json(const replayed_t *replayed, bitactor_status_t status, const bitactor_
 	json_close(&json, '}');
 }
 
-/* ---- the command ----------------------------------------------------------------------- */
+/* ---- the command -------------------------------------------------------- */
 
 static bitactor_status_t
 play(replayed_t *replayed, bitactor_error_t *error)

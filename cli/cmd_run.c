@@ -54,7 +54,7 @@ typedef struct run {
 
 static run_t *dying; /* for the last words */
 
-/* ---- talk while running ------------------------------------------------------------ */
+/* ---- talk while running ------------------------------------------------- */
 
 static uint64_t
 now_ns(void)
@@ -143,7 +143,7 @@ last_words(int signal_number)
 	setup_say("\n");
 }
 
-/* ---- getting ready --------------------------------------------------------------------- */
+/* ---- getting ready ------------------------------------------------------ */
 
 static bool
 uses_fibers(const bitactor_module_t *table)
@@ -304,7 +304,7 @@ make_engine(run_t *run, bitactor_error_t *error)
 	return status;
 }
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------ */
 
 static bitactor_status_t
 play(run_t *run, bitactor_error_t *error)
@@ -371,7 +371,7 @@ finish(run_t *run, bitactor_status_t status, bitactor_error_t *error)
 	return status;
 }
 
-/* ---- the summary ------------------------------------------------------------------------------ */
+/* ---- the summary -------------------------------------------------------- */
 
 static uint64_t
 latency_ns(const run_t *run, uint32_t ppm)
@@ -535,7 +535,7 @@ summarise(const run_t *run)
 		        (int)setup_stop);
 }
 
-/* ---- the command ---------------------------------------------------------------------------------- */
+/* ---- the command -------------------------------------------------------- */
 
 static int
 run_all(run_t *run)

@@ -35,7 +35,7 @@ typedef struct config_file {
 	bitactor_error_t *error;
 } config_file_t;
 
-/* ---- where a key stands --------------------------------------------------------- */
+/* ---- where a key stands ------------------------------------------------- */
 
 /* The line of `key` in the object that is `depth` brackets deep; from 1. */
 static unsigned
@@ -68,7 +68,7 @@ wrong_key(const config_file_t *file, const char *key, int depth, const char *wha
 	                          line_of(file->text, key, depth), key, what);
 }
 
-/* ---- what a key sets --------------------------------------------------------------- */
+/* ---- what a key sets ---------------------------------------------------- */
 
 static bitactor_status_t
 unknown_key(const config_file_t *file, const char *key)
@@ -138,7 +138,7 @@ set_one(const config_file_t *file, const char *key, json_t *value, bitactor_conf
 	return unknown_key(file, key);
 }
 
-/* ---- the file -------------------------------------------------------------------------- */
+/* ---- the file ----------------------------------------------------------- */
 
 static bitactor_status_t
 read_text(config_file_t *file)

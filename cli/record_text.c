@@ -69,7 +69,7 @@ cause_text(const record_view_t *view, char room[32])
 		snprintf(room, 32, "by %" PRIu64, view->seq - record->cause);
 }
 
-/* ---- text ------------------------------------------------------------------------- */
+/* ---- text --------------------------------------------------------------- */
 
 static void
 print_hex(FILE *out, const uint8_t *bytes, size_t byte_count)
@@ -193,7 +193,7 @@ record_print(FILE *out, const record_view_t *view)
 		fputs(" FAILED", out);
 }
 
-/* ---- JSON -------------------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------- */
 
 static void
 json_fields(json_writer_t *json, const record_view_t *view)

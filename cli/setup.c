@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- an engine ---------------------------------------------------------------- */
+/* ---- an engine ---------------------------------------------------------- */
 
 static void *
 block_of(size_t bytes, size_t alignment)
@@ -71,7 +71,7 @@ setup_free(setup_t *setup)
 	memset(setup, 0, sizeof *setup);
 }
 
-/* ---- stopping -------------------------------------------------------------------- */
+/* ---- stopping ----------------------------------------------------------- */
 
 volatile sig_atomic_t setup_stop;
 
@@ -105,7 +105,7 @@ setup_raise_stop(void)
 	(void)raise(setup_stop);
 }
 
-/* ---- dying ------------------------------------------------------------------------- */
+/* ---- dying -------------------------------------------------------------- */
 
 static const int deaths[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 enum { DEATH_COUNT = sizeof deaths / sizeof *deaths };

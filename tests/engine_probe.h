@@ -81,22 +81,27 @@ probe_seed(int argc, char **argv)
 
 /* ---- memory ----------------------------------------------------------------------- */
 
-/* Aligned to 64 and to nothing more. */
+/* Aligned to 64 and to nothing more, and fenced on both sides. */
 static inline void *
 probe_block_take(size_t bytes)
 {
-	uint8_t *memory = aligned_alloc(4096, (bytes + 64 + 4095) / 4096 * 4096);
+	uint8_t *memory = aligned_alloc(4096, (bytes + 128 + 4095) / 4096 * 4096);
 	if (memory == NULL) {
 		perror("engine_probe: no memory");
 		exit(1);
 	}
-	memset(memory, 0xA5, bytes + 64); /* nothing may depend on a block of zeros */
+	memset(memory, 0xA5, bytes + 128); /* nothing may depend on a block of zeros */
 	return memory + 64;
 }
 
 static inline void
-probe_block_give(void *block)
+probe_block_give(void *block, size_t bytes)
 {
+	const uint8_t *at = block;
+	unsigned hurt = 0;
+	for (size_t i = 1; i <= 64; i++)
+		hurt += at[-(ptrdiff_t)i] != 0xA5 || at[bytes + i - 1] != 0xA5;
+	CHECK_EQ(hurt, 0);
 	free((uint8_t *)block - 64);
 }
 
@@ -143,7 +148,7 @@ probe_sink_take(void *context, uint64_t segment, const uint8_t *bytes, uint32_t 
 			exit(1);
 	}
 	sink->wrong += from != sink->have[segment] || to < from || to > BITACTOR_SEGMENT_BYTES ||
-	               sink->sealed[segment] || sealed != (to == BITACTOR_SEGMENT_BYTES && sealed) ||
+	               sink->sealed[segment] || (sealed && to != BITACTOR_SEGMENT_BYTES) ||
 	               !probe_sink_agrees(sink, segment, bytes);
 	memcpy(sink->segment[segment] + from, bytes + from, to - from);
 	if (sealed)
@@ -240,7 +245,7 @@ probe_close(probe_t *probe)
 	for (uint64_t i = 0; i < probe->kept.segments; i++)
 		free(probe->kept.segment[i]);
 	free(probe->stacks);
-	probe_block_give(probe->block);
+	probe_block_give(probe->block, probe->block_bytes);
 }
 
 /* ---- what every test asks ------------------------------------------------------------------ */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bitactor.c -- the engine's life, its door, its turn, its fibers, its numbers.
+/* bitactor.c -- the engine's life, its door, its turn, its end.
+ *
+ * Fibers are in internal/tasks.h, the engine's numbers in internal/seeing.h; both
+ * are parts of this file.
  *
  * A turn, under the lock:
  *
@@ -30,13 +33,14 @@
 #include <unistd.h>
 
 #include "internal/engine.h"
+#include "internal/seeing.h"
 #include "internal/tasks.h"
 
 /* The engine whose dispatch runs on this thread: there, enqueue is an emit.
  * initial-exec: a dynamic TLS access may allocate, and enqueue must not. */
 static _Thread_local bitactor_engine_t *current __attribute__((tls_model("initial-exec")));
 
-/* ---- last words ------------------------------------------------------------- */
+/* ---- last words --------------------------------------------------------- */
 
 /* write(), not stdio: it allocates nothing and is safe in a signal handler. */
 static void
@@ -65,7 +69,7 @@ ba_invariant_failed(const char *file, int line, const char *what)
 	abort();
 }
 
-/* ---- configuration and memory ------------------------------------------------- */
+/* ---- configuration and memory ------------------------------------------- */
 
 void
 bitactor_config_default(bitactor_config_t *config)
@@ -144,7 +148,7 @@ layout_of(const bitactor_config_t *config)
 	layout.ring           = at;
 	if (config->segments > 0)
 		at += (size_t)(config->segments + 1) * BITACTOR_SEGMENT_BYTES - BA_CACHE_LINE;
-	layout.total = at;
+	layout.total = at + BA_APART - BA_CACHE_LINE; /* see engine_in */
 	return layout;
 }
 
@@ -159,7 +163,7 @@ bitactor_engine_bytes(const bitactor_config_t *config)
 	return config_is_valid(config) ? layout_of(config).total : 0;
 }
 
-/* ---- life ------------------------------------------------------------------------ */
+/* ---- life --------------------------------------------------------------- */
 
 static ba_cycles_t    process_clock; /* calibrated once a process */
 static pthread_once_t process_clock_once = PTHREAD_ONCE_INIT;
@@ -204,6 +208,15 @@ tables_copy(bitactor_engine_t *engine, const bitactor_config_t *config)
 	static const uint8_t none[16];
 	if (memcmp(config->uuid, none, sizeof none) == 0)
 		ba_derive_uuid(&engine->config, engine->config.uuid);
+}
+
+/* Where in a block the engine lies: a caller aligns to a cache line, the engine
+ * keeps its writers two of them apart. */
+static uint8_t *
+engine_in(void *block)
+{
+	_Static_assert(_Alignof(bitactor_engine_t) == BA_APART, "as aligned as it needs");
+	return (uint8_t *)(((uintptr_t)block + BA_APART - 1) & ~(uintptr_t)(BA_APART - 1));
 }
 
 static void
@@ -253,7 +266,8 @@ bitactor_engine_init(void *block, size_t bytes, const bitactor_config_t *config,
 	if (needed == 0 || bytes < needed)
 		return BITACTOR_ERROR;
 
-	bitactor_engine_t *engine = block;
+	uint8_t           *base   = engine_in(block);
+	bitactor_engine_t *engine = (bitactor_engine_t *)(void *)base;
 	memset(engine, 0, sizeof *engine);
 	tables_copy(engine, config);
 	clock_init(engine);
@@ -261,7 +275,7 @@ bitactor_engine_init(void *block, size_t bytes, const bitactor_config_t *config,
 		return BITACTOR_ERROR;
 	engine->turn.handlers.calls          = &ba_turn_calls;
 	engine->turn.handlers.engine_private = (uintptr_t)engine;
-	parts_init(engine, block);
+	parts_init(engine, base);
 	/* release: pairs with the acquire in ba_engine_is_live */
 	atomic_store_explicit(&engine->magic, BA_ENGINE_LIVE, memory_order_release);
 	*engine_out = engine;
@@ -300,7 +314,7 @@ bitactor_is_ready(const bitactor_engine_t *engine)
 	return engine != NULL && ba_engine_is_live(engine) && !ba_queue_is_closed(&engine->queue);
 }
 
-/* ---- the lock ----------------------------------------------------------------------- */
+/* ---- the lock ----------------------------------------------------------- */
 
 bool
 ba_engine_is_mine(const bitactor_engine_t *engine)
@@ -338,7 +352,7 @@ ba_engine_exchange_current(bitactor_engine_t *engine)
 	return before;
 }
 
-/* ---- the door --------------------------------------------------------------------------- */
+/* ---- the door ----------------------------------------------------------- */
 
 static void
 count_refused(bitactor_engine_t *engine, bitactor_status_t status, uint64_t signals)
@@ -475,7 +489,7 @@ bitactor_enqueue_data(bitactor_engine_t *engine, const bitactor_signal_t *signal
 	return BITACTOR_OK;
 }
 
-/* ---- the turn ------------------------------------------------------------------------------ */
+/* ---- the turn ----------------------------------------------------------- */
 
 static uint64_t
 emits_waiting(const bitactor_engine_t *engine)
@@ -649,7 +663,7 @@ bitactor_drain(bitactor_engine_t *engine, uint64_t max, uint64_t *done)
 static bitactor_status_t
 tick_run(bitactor_engine_t *engine, const bitactor_signal_t *signal, bitactor_result_t *result)
 {
-	if (engine->stopped) {
+	if (ba_queue_is_closed(&engine->queue)) { /* also by a stop that is not done yet */
 		count_refused(engine, BITACTOR_CLOSED, 1);
 		return BITACTOR_CLOSED;
 	}
@@ -709,7 +723,7 @@ bitactor_tick(bitactor_engine_t *engine, const bitactor_signal_t *signal,
 	return status;
 }
 
-/* ---- stopping ------------------------------------------------------------------------------------ */
+/* ---- stopping ----------------------------------------------------------- */
 
 /* Work off what waits, then call off who waits, until neither is left. */
 static void
@@ -815,237 +829,7 @@ bitactor_destroy(bitactor_engine_t *engine)
 	return BITACTOR_OK;
 }
 
-/* ---- seeing ---------------------------------------------------------------------------------------- */
-
-/* A reader waits for a running turn, but not inside one of its own handlers:
- * there it reads what is there.  True if it holds the lock now. */
-static bool
-look_begin(const bitactor_engine_t *engine)
-{
-	/* the lock is the only part of the engine that a reader changes */
-	return ba_engine_lock((bitactor_engine_t *)(uintptr_t)engine) == BITACTOR_OK;
-}
-
-static void
-look_end(const bitactor_engine_t *engine, bool locked)
-{
-	if (locked)
-		ba_engine_unlock((bitactor_engine_t *)(uintptr_t)engine);
-}
-
-/* relaxed: a number that was true a moment ago */
-static uint64_t
-shared_get(const _Atomic uint64_t *count)
-{
-	return atomic_load_explicit(count, memory_order_relaxed);
-}
-
-static void
-stats_fill(const bitactor_engine_t *engine, bitactor_stats_t *stats)
-{
-	*stats = (bitactor_stats_t){
-		.refused_full = shared_get(&engine->refused_full) + ba_count_get(&engine->emit_full),
-		.refused_data    = shared_get(&engine->refused_data),
-		.refused_invalid = shared_get(&engine->refused_invalid) +
-		                   ba_count_get(&engine->emit_invalid),
-		.refused_closed  = shared_get(&engine->refused_closed),
-		.dispatched      = ba_count_get(&engine->dispatched),
-		.rejected        = ba_count_get(&engine->rejected),
-		.dropped         = ba_count_get(&engine->dropped),
-		.queued          = bitactor_pending_count(engine),
-		.failed          = ba_count_get(&engine->failed),
-		.undone          = ba_count_get(&engine->undone),
-		.emitted         = ba_count_get(&engine->emitted),
-		.outputs         = ba_count_get(&engine->output_count),
-		.resumed         = ba_count_get(&engine->resumed),
-		.turns           = ba_count_get(&engine->turns),
-		.overruns        = ba_count_get(&engine->overruns),
-		.batch_overruns  = ba_count_get(&engine->batch_overruns),
-		.clock_backward  = ba_count_get(&engine->clock_backward),
-		.stalled_claims  = ba_count_get(&engine->stalled_claims),
-		.queue_high      = ba_count_get(&engine->queue_high),
-		.emit_high       = ba_count_get(&engine->emits.high),
-		.records         = ba_count_get(&engine->records),
-	};
-	stats->refused = stats->refused_full + stats->refused_data + stats->refused_invalid +
-	                 stats->refused_closed;
-	stats->accepted = ba_queue_claimed(&engine->queue) + ba_count_get(&engine->ticks) +
-	                  stats->emitted;
-	stats->offered  = stats->accepted + stats->refused;
-	if (engine->recorder.ring != NULL)
-		stats->segments = ba_count_get(&engine->recorder.segment) + 1;
-}
-
-bitactor_status_t
-bitactor_stats(const bitactor_engine_t *engine, bitactor_stats_t *stats)
-{
-	if (engine == NULL || stats == NULL)
-		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
-	bool locked = look_begin(engine);
-	stats_fill(engine, stats);
-	look_end(engine, locked);
-	return BITACTOR_OK;
-}
-
-bitactor_status_t
-bitactor_kind_stats(const bitactor_engine_t *engine, uint16_t kind, bitactor_kind_stats_t *stats)
-{
-	if (engine == NULL || stats == NULL)
-		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
-	if (kind >= engine->kinds)
-		return BITACTOR_ERROR;
-	bool locked = look_begin(engine);
-	const ba_entry_t  *entry  = &engine->table[kind];
-	const ba_timing_t *timing = &engine->timing[kind];
-	*stats = (bitactor_kind_stats_t){
-		.dispatched    = ba_count_get(&entry->calls),
-		.failed        = ba_count_get(&entry->failed),
-		.overruns      = ba_count_get(&timing->overruns),
-		.max_counts    = ba_count_get(&timing->max_counts),
-		.budget_ticks  = entry->budget_ticks,
-		.budget_counts = entry->budget_counts,
-	};
-	look_end(engine, locked);
-	return BITACTOR_OK;
-}
-
-bool
-bitactor_is_registered(const bitactor_engine_t *engine, uint16_t kind)
-{
-	if (engine == NULL || !ba_engine_is_live(engine) || kind >= engine->kinds)
-		return false;
-	bool locked = look_begin(engine);
-	bool there  = engine->table[kind].own_fn != NULL;
-	look_end(engine, locked);
-	return there;
-}
-
-uint64_t
-bitactor_pending_count(const bitactor_engine_t *engine)
-{
-	if (engine == NULL || !ba_engine_is_live(engine))
-		return 0;
-	const ba_emits_t *emits = &engine->emits;
-	/* head first, then the tail that only grows: never negative */
-	uint64_t head  = ba_count_get(&emits->head);
-	uint64_t emits_waiting_now = ba_count_get(&emits->tail) - head;
-	uint64_t resumes = ba_count_get(&engine->resumes_waiting);
-	emits_waiting_now = emits_waiting_now < emits->capacity ? emits_waiting_now : emits->capacity;
-	return ba_queue_length(&engine->queue) +
-	       (emits_waiting_now > resumes ? emits_waiting_now - resumes : 0);
-}
-
-bitactor_status_t
-bitactor_latency(const bitactor_engine_t *engine, uint32_t ppm, uint64_t *counts,
-                 uint64_t *samples)
-{
-	if (engine == NULL || counts == NULL || ppm > BA_HIST_PPM)
-		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
-	uint64_t count = ba_hist_count(&engine->latency);
-	if (samples != NULL)
-		*samples = count;
-	if (count == 0)
-		return BITACTOR_EMPTY;
-	*counts = ba_hist_quantile(&engine->latency, ppm);
-	return BITACTOR_OK;
-}
-
-bitactor_status_t
-bitactor_clock_info(const bitactor_engine_t *engine, bitactor_clock_info_t *info)
-{
-	if (engine == NULL || info == NULL)
-		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
-	*info = (bitactor_clock_info_t){
-		.name                = engine->clock.name,
-		.hz                  = engine->clock.hz,
-		.read_counts         = engine->clock.read_counts,
-		.counts_per_tick_q32 = ba_counts_per_tick_q32(engine->clock.hz, engine->tick_hz),
-	};
-	return BITACTOR_OK;
-}
-
-uint64_t
-bitactor_counts_to_ns(const bitactor_engine_t *engine, uint64_t counts)
-{
-	if (engine == NULL || !ba_engine_is_live(engine))
-		return 0;
-	return ba_counts_to_ns(counts, engine->clock.hz);
-}
-
-void
-bitactor_build_info(bitactor_build_info_t *info)
-{
-	if (info == NULL)
-		return;
-	*info = (bitactor_build_info_t){
-		.version          = BITACTOR_VERSION,
-		.blake3_version   = ba_blake3_version(),
-		.blake3_path      = ba_blake3_path(),
-		.crc_path         = ba_crc32c_path(),
-		.fiber_switch     = ba_fiber_name(),
-		.cache_line_bytes = BA_CACHE_LINE,
-		.signal_bytes     = sizeof(bitactor_signal_t),
-		.slot_bytes       = sizeof(ba_slot_t),
-		.record_bytes     = BITACTOR_RECORD_BYTES,
-		.segment_bytes    = BITACTOR_SEGMENT_BYTES,
-	};
-}
-
-/* ---- words for statuses -------------------------------------------------------------------------------- */
-
-static const struct status_words {
-	const char *name, *text;
-} status_words[] = {
-	[BITACTOR_OK]             = { "OK", "it was done" },
-	[BITACTOR_INVALID_SIGNAL] = { "INVALID_SIGNAL",
-	                              "the signal can never be right, or nobody is registered" },
-	[BITACTOR_TICK_EXCEEDED]  = { "TICK_EXCEEDED", "it was done, but over its budget" },
-	[BITACTOR_ERROR]          = { "ERROR", "a wrong argument, or the handler's own failure" },
-	[BITACTOR_FULL]           = { "FULL", "nothing was taken; try again after a turn" },
-	[BITACTOR_BUSY]           = { "BUSY", "a claim ahead is not published yet" },
-	[BITACTOR_CLOSED]         = { "CLOSED", "the engine is stopping or gone" },
-	[BITACTOR_EMPTY]          = { "EMPTY", "nothing was waiting" },
-	[BITACTOR_STALE]          = { "STALE", "what it names is gone" },
-	[BITACTOR_FAULT]          = { "FAULT", "the handler faulted and was contained" },
-	[BITACTOR_CANCELLED]      = { "CANCELLED", "what was waited for was called off" },
-	[BITACTOR_TIMEOUT]        = { "TIMEOUT", "the deadline passed first" },
-	[BITACTOR_REENTRANT]      = { "REENTRANT", "called from a handler of this engine" },
-	[BITACTOR_WRONG_THREAD]   = { "WRONG_THREAD", "fibers stay on the thread that first ran one" },
-	[BITACTOR_UNSUPPORTED]    = { "UNSUPPORTED", "this engine, build or machine cannot do it" },
-	[BITACTOR_IO]             = { "IO", "the sink could not keep what it was given" },
-	[BITACTOR_CORRUPT]        = { "CORRUPT", "the bytes are not what they claim to be" },
-	[BITACTOR_STUCK]          = { "STUCK", "a handler does not come back" },
-};
-
-static const struct status_words *
-words_of(bitactor_status_t status)
-{
-	static const struct status_words unknown = { "UNKNOWN", "no such status" };
-	size_t number = (size_t)status;
-	return number < sizeof status_words / sizeof *status_words ? &status_words[number] : &unknown;
-}
-
-const char *
-bitactor_status_name(bitactor_status_t status)
-{
-	return words_of(status)->name;
-}
-
-const char *
-bitactor_status_text(bitactor_status_t status)
-{
-	return words_of(status)->text;
-}
-
-/* ---- what must hold ---------------------------------------------------------------------------------------- */
+/* ---- what must hold ----------------------------------------------------- */
 
 void
 ba_engine_check(const bitactor_engine_t *engine)

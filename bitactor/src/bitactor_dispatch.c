@@ -27,7 +27,7 @@
 #include "internal/engine.h"
 #include "internal/record.h"
 
-/* ---- effect ------------------------------------------------------------------- */
+/* ---- effect ------------------------------------------------------------- */
 
 void
 ba_effect_word(bitactor_engine_t *engine, uint64_t word)
@@ -80,7 +80,7 @@ effect_of(bool hw, uint32_t status, uint32_t asked, uint64_t result, const ba_en
 	return ba_crc32c_u32(hw, a, b);
 }
 
-/* ---- the record of a dispatch ------------------------------------------------------ */
+/* ---- the record of a dispatch ------------------------------------------- */
 
 /* A record that is open: what it takes to close it. */
 typedef struct opened {
@@ -214,7 +214,7 @@ record_close(bitactor_engine_t *engine, bool hw, const opened_t *open, uint32_t 
 	recorder->seq++;
 }
 
-/* ---- settling: dispatches that did more than answer OK ---------------------------------- */
+/* ---- settling: dispatches that did more than answer OK ------------------ */
 
 static void
 drop_staged(bitactor_engine_t *engine)
@@ -358,7 +358,7 @@ reject(bitactor_engine_t *engine, const ba_slot_t *slot, uint32_t source)
 	record_close(engine, engine->recorder.hw_crc, &open, 0);
 }
 
-/* ---- timing ------------------------------------------------------------------------------ */
+/* ---- timing ------------------------------------------------------------- */
 
 static void
 overrun_record(bitactor_engine_t *engine, uint32_t kind, enum bitactor_overrun_class class,
@@ -408,7 +408,7 @@ time_one(bitactor_engine_t *engine, const ba_entry_t *entry, uint64_t spent)
 	}
 }
 
-/* ---- a chunk runs -------------------------------------------------------------------------- */
+/* ---- a chunk runs ------------------------------------------------------- */
 
 enum run_mode { RUN_RECORD = 1, RUN_HW_CRC = 2, RUN_EACH = 4 };
 
@@ -566,7 +566,7 @@ ba_table_init(bitactor_engine_t *engine)
 		                                       .budget_counts = UINT32_MAX };
 }
 
-/* ---- what a handler may call ------------------------------------------------------------------ */
+/* ---- what a handler may call -------------------------------------------- */
 
 static uint64_t
 turn_now_ns(bitactor_turn_t *turn)
@@ -728,7 +728,7 @@ const bitactor_turn_calls_t ba_turn_calls = {
 	.await   = ba_fiber_await,
 };
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 void
 ba_entry_refresh(ba_entry_t *entry)

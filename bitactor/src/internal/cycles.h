@@ -44,7 +44,7 @@
 
 __extension__ typedef unsigned __int128 ba_u128_t;
 
-/* ---- conversions --------------------------------------------------------- */
+/* ---- conversions -------------------------------------------------------- */
 
 /* (high:low) / by, for high < by, and the remainder.  Bit by bit: only
  * frequencies above 18 GHz come here, and a 128-bit `/` would make the core
@@ -141,7 +141,7 @@ ba_counts_since(uint64_t began, uint64_t ended, uint64_t *back)
 	return 0;
 }
 
-/* ---- reading ------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static inline uint64_t
 ba_clock_read_ns(clockid_t clock)
@@ -195,7 +195,7 @@ ba_cycles_read(const ba_cycles_t *cycles)
 	return ba_clock_read_ns(CLOCK_MONOTONIC);
 }
 
-/* ---- calibration --------------------------------------------------------- */
+/* ---- calibration -------------------------------------------------------- */
 
 /* Does the counter run at one speed, whatever the core does?  A hypervisor may
  * hide the bit; then nothing is known and the answer is no. */

@@ -45,7 +45,7 @@ enum {
 #define BA_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define BA_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* ---- counters with one writer ------------------------------------------------ */
+/* ---- counters with one writer ------------------------------------------- */
 
 typedef _Atomic uint64_t ba_count_t;
 
@@ -70,7 +70,7 @@ ba_count_add(ba_count_t *count, uint64_t more)
 	ba_count_set(count, ba_count_get(count) + more);
 }
 
-/* ---- the dispatch table --------------------------------------------------------- */
+/* ---- the dispatch table ------------------------------------------------- */
 
 /* One line a kind.  `fn` is what the dispatch loop calls: the handler itself, or
  * one of the engine's own doors (reject, start a fiber, deliver to a waiter). */
@@ -108,7 +108,7 @@ typedef struct ba_admitted {
 	ba_slot_t  *slot;
 } ba_admitted_t;
 
-/* ---- the turn, as the engine sees it --------------------------------------------- */
+/* ---- the turn, as the engine sees it ------------------------------------ */
 
 enum ba_dirty {
 	BA_DIRTY_STAGED    = 1, /* emits or outputs are staged             */
@@ -146,7 +146,7 @@ _Static_assert(sizeof(bitactor_turn_t) == 24, "result, effect and dirty are 16 b
 _Static_assert(offsetof(ba_turn_t, effect) == 24, "zeroed by one store with result");
 _Static_assert(offsetof(ba_turn_t, dirty) == 28, "zeroed by one store with result");
 
-/* ---- the internal queue ------------------------------------------------------------ */
+/* ---- the internal queue ------------------------------------------------- */
 
 /* Emits: only the dispatching thread touches it.  [head, tail) waits, [tail,
  * staged) belongs to the dispatch that is running.  A slot's `sequence` holds
@@ -168,7 +168,7 @@ typedef struct ba_output_head {
 	uint32_t port, byte_count;
 } ba_output_head_t;
 
-/* ---- the recorder -------------------------------------------------------------------- */
+/* ---- the recorder ------------------------------------------------------- */
 
 typedef struct ba_recorder {
 	uint8_t *ring;      /* NULL: nothing is recorded; aligned to 64 KiB            */
@@ -196,11 +196,11 @@ typedef struct ba_recorder {
 	bitactor_status_t sink_status;
 } ba_recorder_t;
 
-/* ---- fibers ------------------------------------------------------------------------------ */
+/* ---- fibers ------------------------------------------------------------- */
 
 typedef struct ba_fibers ba_fibers_t; /* bitactor.c's own, at the start of their block */
 
-/* ---- the engine -------------------------------------------------------------------------- */
+/* ---- the engine --------------------------------------------------------- */
 
 /* Dispatch a chunk; first[count] repeats the last one. */
 typedef void (*ba_run_fn)(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count,

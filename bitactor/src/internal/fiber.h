@@ -132,7 +132,7 @@ struct ba_fiber {
 
 #define BA_FIBER_INLINE static inline __attribute__((always_inline))
 
-/* ---- one machine each: control bits, the jump, the first frame ----------- */
+/* ---- one machine each: control bits, the jump, the first frame ---------- */
 
 #if defined(BA_FIBER_X86_64)
 
@@ -389,7 +389,7 @@ ba_fiber_exchange_control(ba_fiber_t *from, const ba_fiber_t *to)
 	}
 }
 
-/* ---- what the tools are told --------------------------------------------- */
+/* ---- what the tools are told -------------------------------------------- */
 
 /* Before the jump.  `last`: `from` never comes back, forget its fake stack. */
 BA_FIBER_INLINE void
@@ -418,7 +418,7 @@ ba_fiber_arrived(ba_fiber_t *from, ba_fiber_t *self)
 #endif
 }
 
-/* ---- the four calls ------------------------------------------------------ */
+/* ---- the four calls ----------------------------------------------------- */
 
 /* Leave `from`, which must be what runs now, and go on in `to`.  Returns when
  * somebody switches to `from` again.

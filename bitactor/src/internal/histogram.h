@@ -53,7 +53,7 @@ typedef struct ba_hist_small {
 _Static_assert(sizeof(ba_hist_small_t) == 256, "four cache lines a kind");
 _Static_assert(sizeof(ba_hist_t) == 8 * (BA_HIST_BUCKETS + 1), "no lock beside an atomic");
 
-/* ---- buckets ------------------------------------------------------------- */
+/* ---- buckets ------------------------------------------------------------ */
 
 /* 2^sub_bits buckets a power of two. */
 static inline uint32_t
@@ -102,7 +102,7 @@ ba_hist_clip(uint32_t index, uint32_t sub_bits, uint64_t max)
 	return max < highest && max >= ba_hist_lowest(index, sub_bits) ? max : highest;
 }
 
-/* ---- 1920 buckets of u64, error 1/32 ------------------------------------- */
+/* ---- 1920 buckets of u64, error 1/32 ------------------------------------ */
 
 static inline void
 ba_hist_clear(ba_hist_t *hist)
@@ -156,7 +156,7 @@ ba_hist_quantile(const ba_hist_t *hist, uint32_t ppm)
 	return max; /* cleared while we walked */
 }
 
-/* ---- 64 buckets of u32, error 1/2 ---------------------------------------- */
+/* ---- 64 buckets of u32, error 1/2 --------------------------------------- */
 
 static inline void
 ba_hist_small_clear(ba_hist_small_t *hist)

@@ -54,7 +54,7 @@ struct bitactor_replay {
 	bitactor_replay_report_t report;
 };
 
-/* ---- lists ------------------------------------------------------------------------ */
+/* ---- lists -------------------------------------------------------------- */
 
 static void
 list_clear(list_t *list)
@@ -105,7 +105,7 @@ entry_add_data(entry_t *entry, const void *bytes, size_t byte_count)
 	return true;
 }
 
-/* ---- what was recorded --------------------------------------------------------------- */
+/* ---- what was recorded -------------------------------------------------- */
 
 static bool
 begins_something(uint16_t kind)
@@ -210,7 +210,7 @@ read_turn(bitactor_replay_t *replay, bitactor_error_t *error)
 	return status;
 }
 
-/* ---- door 1: the source ------------------------------------------------------------------- */
+/* ---- door 1: the source ------------------------------------------------- */
 
 static bool
 is_dispatch(const bitactor_record_t *record)
@@ -282,7 +282,7 @@ poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *er
 	return batch->max == 0 ? BITACTOR_CLOSED : BITACTOR_OK;
 }
 
-/* ---- door 2: the clock ---------------------------------------------------------------------- */
+/* ---- door 2: the clock -------------------------------------------------- */
 
 static uint64_t
 recorded_now(void *context)
@@ -290,7 +290,7 @@ recorded_now(void *context)
 	return ((const bitactor_replay_t *)context)->now_ns;
 }
 
-/* ---- door 3: the sink ----------------------------------------------------------------------- */
+/* ---- door 3: the sink --------------------------------------------------- */
 
 static bool
 collect(bitactor_replay_t *replay, const bitactor_record_t *record)
@@ -331,7 +331,7 @@ take(void *context, uint64_t segment, const uint8_t *bytes, uint32_t from, uint3
 	return BITACTOR_OK;
 }
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing ---------------------------------------------------------- */
 
 static enum bitactor_difference
 difference_of(const entry_t *expected, const entry_t *actual)
@@ -404,7 +404,7 @@ compare(void *context, bitactor_error_t *error)
 	return BITACTOR_OK;
 }
 
-/* ---- public --------------------------------------------------------------------------------------- */
+/* ---- public ------------------------------------------------------------- */
 
 static void
 doors_init(bitactor_replay_t *replay, const bitactor_segment_header_t *header)

@@ -31,7 +31,7 @@ static const struct limit {
 };
 enum { LIMIT_COUNT = sizeof limits / sizeof *limits };
 
-/* ---- writing -------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 char *
 bitactor_program_text(const bitactor_program_t *program, size_t *text_bytes)
@@ -66,7 +66,7 @@ bitactor_program_text(const bitactor_program_t *program, size_t *text_bytes)
 	return text;
 }
 
-/* ---- reading -------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 typedef struct lines {
 	const char *at, *end;

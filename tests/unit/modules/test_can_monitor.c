@@ -1012,27 +1012,40 @@ alarm_without_room(void)
 
 /* ---- whatever comes -------------------------------------------------------------------------------- */
 
+/* An identifier out of few, so that they come again: a third are no messages we know. */
+static uint32_t
+random_word(uint64_t dice)
+{
+	static const uint32_t groups[] = { 0x1F112, 0x1F801, 0x1F805, 0x1FD07, 0x1F10D, 0x0FF00 };
+	return EFF | 0x08000000 | groups[dice % COUNT(groups)] << 8 | (uint32_t)(dice >> 32 & 3);
+}
+
+static bitactor_signal_t
+random_signal(uint64_t *now)
+{
+	uint64_t dice = draw(), step = draw();
+	bitactor_signal_t signal = {
+		.id = (uint32_t)draw(),
+		.kind = (uint16_t)(dice % 64 == 0 ? draw() % KINDS : dice >> 20 & 1),
+		.payload = dice % 5 == 0 ? draw() : dice % 7,
+		.context = random_word(draw()) | UINT64_C(8) << 32 | (dice >> 30 & 3) << 40,
+	};
+	*now += step % (2 * MS);
+	if (dice % 997 == 0)
+		*now -= step % (5000 * (uint64_t)MS);
+	if (dice % 101 == 0)
+		signal.context = draw();
+	if (dice % 50 != 0)
+		signal.timestamp = *now;
+	return signal;
+}
+
 static void
 storm(uint32_t signals)
 {
 	uint64_t now = UINT64_C(1700000000000000000);
 	for (uint32_t i = 0; i < signals; i++) {
-		uint64_t dice = draw();
-		static const uint32_t groups[] = { 0x1F112, 0x1F801, 0x1F805, 0x1FD07, 0x1F10D };
-		uint32_t word = dice % 3 == 0 ? (uint32_t)draw() & CAN_ID_29 & ~0xFFFF0u
-		                              : 0x08000000 | groups[dice % 5] << 8 | dice >> 9 % 3;
-		now += draw() % (2 * MS);
-		now -= dice % 997 == 0 ? draw() % (5000 * (uint64_t)MS) : 0;
-		bitactor_signal_t signal = {
-			.id = (uint32_t)draw(),
-			.kind = dice % 64 == 0 ? (uint16_t)(draw() % KINDS)
-			                       : (uint16_t)(dice >> 20 & 1),
-			.payload = dice % 5 == 0 ? draw() : dice % 7,
-			.context = dice % 101 == 0 ? draw()
-			                           : EFF | word | UINT64_C(8) << 32 |
-			                                     (dice >> 30 & 3) << 40,
-			.timestamp = dice % 50 == 0 ? 0 : now,
-		};
+		bitactor_signal_t signal = random_signal(&now);
 		enqueue(&signal);
 		if (i % 16 == 0)
 			work_off();

@@ -428,6 +428,30 @@ rig_scale(void)
 	return scale > 0 ? scale : 1;
 }
 
+/* ---- other people's programs ----------------------------------------------------------- */
+
+/* Run a command; its exit status, the first bytes of what it said and the number
+ * of lines.  127: it is not installed. */
+static inline int
+rig_run(const char *command, char *said, size_t room, uint64_t *lines)
+{
+	*lines = 0;
+	FILE *pipe = popen(command, "r");
+	if (pipe == NULL)
+		return 127;
+	size_t used = 0;
+	int    c;
+	while ((c = fgetc(pipe)) != EOF) {
+		*lines += c == '\n';
+		if (used + 1 < room)
+			said[used++] = (char)c;
+	}
+	if (room > 0)
+		said[used] = '\0';
+	int status = pclose(pipe);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
 /* ---- records as bytes --------------------------------------------------------------- */
 
 /* The offset of every record of a sealed segment; the number of them. */
