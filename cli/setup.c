@@ -75,10 +75,20 @@ setup_free(setup_t *setup)
 
 volatile sig_atomic_t setup_stop;
 
+/* A wait that begins just after the signal would miss it: a second signal, a
+ * second later and then every second, ends that wait too. */
 static void
 on_stop(int signal_number)
 {
 	setup_stop = signal_number;
+	(void)alarm(1);
+}
+
+static void
+on_alarm(int signal_number)
+{
+	(void)signal_number;
+	(void)alarm(1);
 }
 
 void
@@ -89,6 +99,9 @@ setup_catch_stop(void)
 	sigemptyset(&action.sa_mask);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
+	action = (struct sigaction){ .sa_handler = on_alarm };
+	sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGALRM, &action, NULL);
 	/* a full file answers EFBIG, a closed pipe EPIPE: errors, not deaths */
 	action = (struct sigaction){ .sa_handler = SIG_IGN };
 	(void)sigaction(SIGXFSZ, &action, NULL);
