@@ -209,7 +209,8 @@ static inline __attribute__((always_inline)) void
 record_close(bitactor_engine_t *engine, bool hw, const opened_t *open, uint32_t effect)
 {
 	ba_recorder_t *recorder = &engine->recorder;
-	uint32_t check = ba_record_check(hw, recorder->nonce, open->at, open->slots, effect);
+	uint32_t check = ba_record_check(hw, recorder->nonce, ba_slot_number(open->at), open->at,
+	                                 open->slots, effect);
 	ba_store64(open->at + 24, ba_word3(effect, check));
 	recorder->seq++;
 }

@@ -307,7 +307,8 @@ chunk_room(const ba_recorder_t *recorder)
 static void
 record_finish(ba_recorder_t *recorder, uint32_t slots, uint32_t effect)
 {
-	uint32_t check = check_of(recorder->hw_crc, recorder->nonce, recorder->at, slots, effect);
+	uint32_t check = check_of(recorder->hw_crc, recorder->nonce, ba_slot_number(recorder->at),
+	                          recorder->at, slots, effect);
 	ba_store64(recorder->at + 24, ba_word3(effect, check));
 	recorder->at += slots * BITACTOR_RECORD_BYTES;
 	extent_set(recorder, recorder->at);

@@ -46,7 +46,7 @@ static void
 touch_identifier(bitactor_turn_t *turn, const identifier_t *identifier)
 {
 	bitactor_touched(turn, &identifier->frames,
-	                 offsetof(identifier_t, gap_count) - offsetof(identifier_t, frames));
+	                 offsetof(identifier_t, gap_sum_us) - offsetof(identifier_t, frames));
 }
 
 static alarm_notice_t

@@ -8,13 +8,14 @@
  *
  *      LEARNING --(enough gaps, enough time)--> STEADY     late and missing judged
  *                                           --> UNEVEN     missing judged
- *                                           --> SPORADIC   not judged
+ *                                           --> SPORADIC   not judged, learned anew
  *
  * A gap is the time between two frames; of a fast packet, between two first
  * frames.  STEADY: three quarters of the newest gaps are within half of their
- * median.  UNEVEN: not so, but the longest gap is at most four times the mean,
- * as when two senders' worth of frames share an identifier.  SPORADIC: neither;
- * what comes when it likes cannot be late.
+ * median, and the mean of all is at most twice the median, else they are but
+ * the inside of a burst.  UNEVEN: not so, but the longest gap is at most four
+ * times the mean, as when two senders' worth of frames share an identifier.
+ * SPORADIC: neither; what comes when it likes cannot be late.
  *
  * Time is the frames' own, never the engine's.  It may step back: then every
  * gap under way is forgotten, and silence counts from the step on.  A gap is
@@ -44,7 +45,8 @@ enum {
 	ROUND_STEP       = 2,    /* identifiers looked at for silence, a frame  */
 	STUCK_CHANGES    = 8,    /* data that changed less often is not judged  */
 	STUCK_PATIENCE   = 4,    /* times the longest pause that ended well     */
-	UNEVEN_LONGEST   = 4,    /* times the mean gap                          */
+	STEADY_MEAN      = 2,    /* times the median at most                    */
+	UNEVEN_LONGEST   = 4,    /* times the mean at most                      */
 	STEP_BACK_NS     = 1000000000 /* less is disorder, not a step           */
 };
 
@@ -130,11 +132,12 @@ typedef struct identifier {
 	uint32_t alarms;      /* 1 << enum alarm: raised, not yet over      */
 
 	/* Learning alone. */
-	uint64_t gap_count, gap_sum_us;
+	uint64_t gap_sum_us;
+	uint32_t gap_count, gap_longest_us;
 	uint32_t gaps_us[GAPS_KEPT]; /* the newest; gap n is at n % GAPS_KEPT */
 } identifier_t;
 
-_Static_assert(offsetof(identifier_t, gap_count) == 14 * 8, "no padding");
+_Static_assert(offsetof(identifier_t, gap_sum_us) == 14 * 8, "no padding");
 _Static_assert(sizeof(identifier_t) == 16 * 8 + 4 * GAPS_KEPT, "three cache lines");
 
 /* What one frame did to an identifier. */
@@ -198,7 +201,7 @@ gap_to_us(uint64_t gap_ns) /* saturates at 71 minutes */
 static inline uint32_t
 gaps_kept(const identifier_t *identifier)
 {
-	return identifier->gap_count < GAPS_KEPT ? (uint32_t)identifier->gap_count : GAPS_KEPT;
+	return identifier->gap_count < GAPS_KEPT ? identifier->gap_count : GAPS_KEPT;
 }
 
 /* The median (of an even count: the upper) of the newest gaps; 0 of none. */
@@ -216,20 +219,21 @@ median_us(const identifier_t *identifier)
 }
 
 static inline bool
-gaps_are_steady(const identifier_t *identifier, uint32_t median)
+gaps_are_steady(const identifier_t *identifier, uint64_t median)
 {
 	uint32_t count = gaps_kept(identifier), near = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t gap = identifier->gaps_us[i];
-		near += gap >= median / 2 && gap <= UINT64_C(3) * median / 2;
+		near += gap >= median / 2 && gap <= 3 * median / 2;
 	}
-	return near * 4 >= count * 3;
+	return median > 0 && near * 4 >= count * 3 &&
+	       identifier->gap_sum_us <= STEADY_MEAN * median * identifier->gap_count;
 }
 
 static inline bool
 gaps_are_bounded(const identifier_t *identifier)
 {
-	return identifier->longest_us * identifier->gap_count <=
+	return (uint64_t)identifier->gap_longest_us * identifier->gap_count <=
 	       identifier->gap_sum_us * UNEVEN_LONGEST;
 }
 
@@ -244,17 +248,22 @@ identifier_typical_us(const identifier_t *identifier)
 static inline void
 settle(identifier_t *identifier, const rules_t *rules)
 {
-	uint32_t median = median_us(identifier);
+	uint64_t median = median_us(identifier);
 
-	identifier->typical_us = median;
-	identifier->rhythm = SPORADIC;
-	if (median > 0 && gaps_are_steady(identifier, median)) {
+	identifier->typical_us = (uint32_t)median;
+	if (gaps_are_steady(identifier, median)) {
 		identifier->rhythm = STEADY;
 		identifier->late_ns = median * rules->late_percent * 10;
 		identifier->missing_ns = median * rules->missing_periods * 1000;
 	} else if (gaps_are_bounded(identifier)) {
 		identifier->rhythm = UNEVEN;
-		identifier->missing_ns = identifier->longest_us * rules->missing_periods * 1000;
+		identifier->missing_ns =
+		        identifier->gap_longest_us * rules->missing_periods * 1000;
+	} else {
+		identifier->rhythm = SPORADIC;
+		identifier->gap_sum_us = 0;
+		identifier->gap_count = 0;
+		identifier->gap_longest_us = 0;
 	}
 }
 
@@ -264,6 +273,8 @@ learn_gap(identifier_t *identifier, const rules_t *rules, uint32_t gap_us)
 	identifier->gaps_us[identifier->gap_count % GAPS_KEPT] = gap_us;
 	identifier->gap_count++;
 	identifier->gap_sum_us += gap_us;
+	if (gap_us > identifier->gap_longest_us)
+		identifier->gap_longest_us = gap_us;
 	if (identifier->gap_count >= rules->learn_gaps &&
 	    identifier->gap_sum_us * 1000 >= rules->learn_ns)
 		settle(identifier, rules);
@@ -318,7 +329,7 @@ identifier_hear_time(identifier_t *identifier, const rules_t *rules, const bus_c
 	if (gap_us > identifier->longest_us)
 		identifier->longest_us = gap_us;
 
-	verdict->learned = identifier->rhythm == LEARNING;
+	verdict->learned = identifier->rhythm == LEARNING || identifier->rhythm == SPORADIC;
 	if (verdict->learned)
 		learn_gap(identifier, rules, gap_us);
 	else

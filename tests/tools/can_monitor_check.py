@@ -253,13 +253,16 @@ class Identifier:
         near = [gap for gap in newest if median // 2 <= gap <= 3 * median // 2]
         longest, total = max(self.learned_gaps), sum(self.learned_gaps)
         self.typical, self.rhythm = median, "sporadic"
-        if median > 0 and 4 * len(near) >= 3 * len(newest):
+        if median > 0 and 4 * len(near) >= 3 * len(newest) \
+                and total <= 2 * median * len(self.learned_gaps):
             self.rhythm = "steady"
             self.late_over = median * 10 * RULES["late_percent"]
             self.missing_over = median * 1000 * RULES["missing_periods"]
         elif longest * len(self.learned_gaps) <= 4 * total:
             self.rhythm = "uneven"
             self.missing_over = longest * 1000 * RULES["missing_periods"]
+        else:
+            self.learned_gaps = []
 
 
 class Monitor:
@@ -352,7 +355,7 @@ class Monitor:
             return
         length = frame.when_ns - before
         identifier.gaps.append(length // 1000)
-        if identifier.rhythm == "learning":
+        if identifier.rhythm in ("learning", "sporadic"):
             identifier.learned_gaps.append(length // 1000)
             if len(identifier.learned_gaps) >= RULES["learn_gaps"] \
                     and sum(identifier.learned_gaps) >= RULES["learn_ms"] * 1000:

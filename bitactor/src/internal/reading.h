@@ -16,10 +16,11 @@
 /* ---- checks ------------------------------------------------------------- */
 
 static uint32_t
-check_of(bool hw, uint32_t nonce, const uint8_t *record, uint32_t slots, uint32_t effect)
+check_of(bool hw, uint32_t nonce, uint32_t slot, const uint8_t *record, uint32_t slots,
+         uint32_t effect)
 {
-	return hw ? ba_record_check(true, nonce, record, slots, effect)
-	          : ba_record_check(false, nonce, record, slots, effect);
+	return hw ? ba_record_check(true, nonce, slot, record, slots, effect)
+	          : ba_record_check(false, nonce, slot, record, slots, effect);
 }
 
 uint32_t
@@ -251,8 +252,8 @@ bitactor_record_read(const uint8_t *segment, uint32_t nonce, uint32_t offset, ui
 	bool looks_open = record->effect == 0 && record->check == 0;
 	bool check_matches = true;
 	if (deep || looks_open)
-		check_matches = check_of(ba_crc32c_ready(), nonce, (const uint8_t *)head, slots,
-		                         record->effect) == record->check;
+		check_matches = check_of(ba_crc32c_ready(), nonce, offset / BITACTOR_RECORD_BYTES,
+		                         head, slots, record->effect) == record->check;
 	if (!check_matches && !looks_open)
 		return refuse(reason, BITACTOR_CORRUPT, "its check does not match its bytes");
 	const char *wrong = record_slots(head, record);

@@ -71,12 +71,20 @@ ba_signal_has_fields(const bitactor_signal_t *signal)
 	        ba_fields_word3(signal)) != 0;
 }
 
-/* The check of a record of `slots` slots whose words 0..2 and further slots are
- * in place: CRC32C of uuid, segment, slot and the record, the check itself 0. */
+/* The number of the slot at `record` in the ring, whose segments are aligned. */
 static inline uint32_t
-ba_record_check(bool hw, uint32_t nonce, const uint8_t *record, uint32_t slots, uint32_t effect)
+ba_slot_number(const uint8_t *record)
 {
-	uint32_t slot  = ((uint32_t)(uintptr_t)record & (BITACTOR_SEGMENT_BYTES - 1)) / 32;
+	return ((uint32_t)(uintptr_t)record & (BITACTOR_SEGMENT_BYTES - 1)) / BITACTOR_RECORD_BYTES;
+}
+
+/* The check of a record of `slots` slots whose words 0..2 and further slots are
+ * in place, as slot number `slot` of its segment: CRC32C of uuid, segment, slot
+ * and the record, the check itself 0. */
+static inline uint32_t
+ba_record_check(bool hw, uint32_t nonce, uint32_t slot, const uint8_t *record, uint32_t slots,
+                uint32_t effect)
+{
 	uint32_t state = ba_crc32c_u32(hw, nonce, slot);
 
 	state = ba_crc32c_u64(hw, state, ba_load64(record));

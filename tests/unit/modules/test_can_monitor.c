@@ -256,7 +256,8 @@ known(uint32_t word)
 	for (uint32_t i = 0; i < monitor->pulse.identifiers; i++)
 		if (monitor->table.list[i].word == word)
 			return &monitor->table.list[i];
-	CHECK(!"this identifier is known");
+	bdd_broken++;
+	printf("%s:%d: 0x%" PRIX32 " is not known\n", __FILE__, __LINE__, word);
 	return &monitor->table.list[0];
 }
 
@@ -650,11 +651,11 @@ static void
 late_once(void)
 {
 	SCENARIO("a lost frame is one alarm, and calm is one more line") {
-		GIVEN("a learned bus");
+		GIVEN("one identifier, learned");
 		turn_on();
-		run_bus(1000, 8000);
-		WHEN("one frame of A is left out, and later two more in a row of troubles");
-		frame(B, 0, 8000);
+		for (uint64_t ms = 1000; ms < 8000; ms += 100)
+			frame(A, ms, ms);
+		WHEN("one frame is left out, and then another and another");
 		frame(A, 1, 8100);
 		frame(A, 2, 8300);
 		frame(A, 3, 8500);
@@ -683,15 +684,15 @@ missing_by_others(void)
 		turn_on();
 		run_bus(1000, 8000);
 		WHEN("A falls silent and B goes on");
-		for (uint64_t ms = 8000; ms <= 8400; ms += 50)
+		for (uint64_t ms = 8000; ms <= 8350; ms += 50)
 			frame(B, ms, ms + 1);
 		THEN("up to five periods are no alarm");
 		CHECK_EQ(raised(ALARM_MISSING), 0);
-		for (uint64_t ms = 8450; ms < 12000; ms += 50)
+		for (uint64_t ms = 8400; ms < 12000; ms += 50)
 			frame(B, ms, ms + 1);
 		AND("then there is one, however long it takes");
 		CHECK_EQ(raised(ALARM_MISSING), 1);
-		CHECK_LINE(0, "8.451000 interface 0 0x100 11-bit: missing, silent for 551.000 ms, "
+		CHECK_LINE(0, "8.401000 interface 0 0x100 11-bit: missing, silent for 501.000 ms, "
 		              "usually 100.000 ms\n");
 		CHECK_SAID("identifier 0 0x100 70 0 100.000 100.000 100.000 steady 11-bit, "
 		           "still missing");
@@ -792,7 +793,7 @@ clock_steps_back(void)
 		CHECK_SAID("note 1 times the clock stepped back");
 		CHECK_SAID("note 1 of these by a second or more");
 		CHECK_SAID("interface 0 frames 600 fd 0 remote 0 error 0 identifiers 2 "
-		           "elapsed_ms 19901.000");
+		           "elapsed_ms 19902.000");
 		AND("an identifier that died at the step is missed from the step on");
 		turn_on();
 		run_bus(100000, 108000);
@@ -1020,8 +1021,9 @@ random_word(uint64_t dice)
 	return EFF | 0x08000000 | groups[dice % COUNT(groups)] << 8 | (uint32_t)(dice >> 32 & 3);
 }
 
+/* Every tenth is of one identifier, which thus has a period, more or less. */
 static bitactor_signal_t
-random_signal(uint64_t *now)
+random_signal(uint64_t *now, bool is_tenth)
 {
 	uint64_t dice = draw(), step = draw();
 	bitactor_signal_t signal = {
@@ -1035,6 +1037,8 @@ random_signal(uint64_t *now)
 		*now -= step % (5000 * (uint64_t)MS);
 	if (dice % 101 == 0)
 		signal.context = draw();
+	if (is_tenth)
+		signal.context = A | UINT64_C(8) << 32;
 	if (dice % 50 != 0)
 		signal.timestamp = *now;
 	return signal;
@@ -1045,7 +1049,7 @@ storm(uint32_t signals)
 {
 	uint64_t now = UINT64_C(1700000000000000000);
 	for (uint32_t i = 0; i < signals; i++) {
-		bitactor_signal_t signal = random_signal(&now);
+		bitactor_signal_t signal = random_signal(&now, i % 10 == 0);
 		enqueue(&signal);
 		if (i % 16 == 0)
 			work_off();
