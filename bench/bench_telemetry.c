@@ -127,7 +127,7 @@ checks_of(bool hw, const uint8_t *bytes, size_t step)
 {
 	uint64_t sum = 0;
 	for (size_t at = 0; at < BITACTOR_SEGMENT_BYTES; at += step)
-		sum += ba_record_check(hw, 1, bytes + at, (uint32_t)(step / 32), 2);
+		sum += ba_record_check(hw, 1, (uint32_t)(at / 32), bytes + at, (uint32_t)(step / 32), 2);
 	return sum;
 }
 

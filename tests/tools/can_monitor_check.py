@@ -6,6 +6,9 @@
     can_monitor_check.py [--set NAME=N ...] --compare REPORT LOG
                                    the module's report (a file, or - for standard input)
                                    against that: exit 0 and a count, or 1 and the differences
+    can_monitor_check.py --storm SEED [FRAMES]
+                                   a made-up log of buses full of faults; the same for the
+                                   same seed
 
 It shares nothing with the module but the text of modules/can_monitor/README.md and the
 published definitions of the messages (canboat, docs/canboat.json 8.0.0-beta3).  It keeps
@@ -13,6 +16,7 @@ every gap in a list where the module keeps counters, and it decodes with fractio
 unit where the module has tables of integers.  Where the two differ, one is wrong.
 """
 import json
+import random
 import re
 import sys
 from collections import defaultdict
@@ -573,7 +577,73 @@ def compare(found, lines):
     return differences == 0
 
 
+# ---- making up ----------------------------------------------------------------------------------------
+
+class Sender:
+    """One identifier: frames at its period, with every fault that a sender can have."""
+
+    def __init__(self, dice):
+        self.dice = dice
+        group = dice.choice([*MESSAGES, 126208, 126720, 129029, 65359])
+        word = dice.randrange(8) << 26 | group << 8 | dice.randrange(256)
+        if group >> 8 & 0xFF < 240:
+            word |= dice.randrange(256) << 8
+        self.id = f"{word:08X}" if dice.random() < .8 else f"{dice.randrange(0x800):03X}"
+        self.name = dice.choice(["can0", "can1", "vcan7"])
+        self.form = dice.choices(["", "R", "##1"], [20, 1, 1])[0]
+        self.period_us = 1000 * dice.choice([10, 20, 100, 250, 1000])
+        self.jitter = dice.random() * dice.choice([0.02, 0.3, 1.2])
+        self.data = bytearray(dice.randrange(256) for _ in range(dice.choice([8, 8, 8, 3, 6])))
+        self.due_us, self.mood, self.sequence = dice.randrange(10**6), "lively", 0
+
+    def advance(self):
+        dice = self.dice
+        self.due_us += max(50, int(self.period_us * (1 + dice.uniform(-1, 1) * self.jitter)))
+        if dice.random() < .003:
+            self.due_us += self.period_us * dice.choice([1, 2, 8, 40])
+        if dice.random() < .004:
+            self.mood = dice.choice(["lively", "lively", "frozen", "counting", "slow"])
+        if self.mood == "lively" or self.mood == "slow" and dice.random() < .05:
+            for at, old in enumerate(self.data):
+                self.data[at] = dice.choice([dice.randrange(256), old, 0xFF, 0x7F, 0xFD])
+        self.sequence = (self.sequence + 1) % 256
+        if self.mood in ("lively", "counting"):
+            self.data[0] = self.sequence if dice.random() < .9 else 0
+
+    def line(self, time):
+        if not time:
+            octets = "remote request" if self.form == "R" else self.data.hex(" ")
+            return f"  {self.name}  {self.id}   [{len(self.data)}]  {octets}"
+        rest = {"": self.data.hex(), "R": f"R{len(self.data)}",
+                "##1": "#1" + self.data.hex().ljust(16 + 8 * self.dice.randrange(2), "0")}
+        return f"{time}{self.name} {self.id}#{rest[self.form].upper()}"
+
+
+def storm(seed, frames):
+    print(f"# seed={seed}")
+    dice = random.Random(seed)
+    senders = [Sender(dice) for _ in range(dice.choice([3, 20, 60]))]
+    clock_us = dice.choice([10 * 10**6, 1500000000 * 10**6])
+    has_times, strangers = dice.random() < .85, seed % 7 == 0
+    for number in range(frames):
+        sender = min(senders, key=lambda one: one.due_us)
+        now_us = max(1, clock_us + sender.due_us)
+        time = f"({now_us // 10**6}.{now_us % 10**6:06}) " if has_times else ""
+        sender.advance()
+        print(sender.line(time))
+        if dice.random() < .0005:
+            clock_us += dice.choice([-50000, -500000, -2 * 10**6, -3600 * 10**6, 10**6, 10**8])
+        if time and dice.random() < .002:
+            classes = dice.choice([0, 4, 8, 0x40, 0x88, 0x200])
+            print(f"{time}{sender.name} {ERROR | classes:08X}#0000000000000000")
+        if time and strangers and dice.random() < .6:
+            print(f"{time}can0 {0x0C000000 + number:08X}#0102")
+
+
 def main(arguments):
+    if arguments[:1] == ["--storm"] and len(arguments) in (2, 3):
+        storm(int(arguments[1]), int(arguments[2]) if len(arguments) == 3 else 6000)
+        return 0
     report = None
     while arguments[:1] and arguments[0].startswith("--"):
         option = arguments.pop(0)
