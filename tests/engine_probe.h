@@ -107,7 +107,7 @@ probe_block_give(void *block, size_t bytes)
 
 /* ---- the sink ------------------------------------------------------------------------ */
 
-enum { PROBE_SEGMENTS = 256 };
+enum { PROBE_SEGMENTS = 1024 };
 
 typedef struct probe_sink {
 	uint8_t *segment[PROBE_SEGMENTS]; /* reassembled from what was handed over */

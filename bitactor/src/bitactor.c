@@ -439,6 +439,8 @@ bitactor_enqueue_many(bitactor_engine_t *engine, const bitactor_signal_t *signal
 	if (status != BITACTOR_OK) {
 		if (!inside)
 			count_refused(engine, status, count);
+		else if (status == BITACTOR_INVALID_SIGNAL)
+			ba_count_add(&engine->emit_invalid, count); /* emit_many counts FULL */
 		return status;
 	}
 	for (size_t i = 0; i < count && !inside; i++)
@@ -456,12 +458,12 @@ bitactor_enqueue_data(bitactor_engine_t *engine, const bitactor_signal_t *signal
 		return BITACTOR_ERROR;
 	if (!ba_engine_is_live(engine))
 		return BITACTOR_CLOSED;
-	if (current == engine)
-		return engine->turn.handlers.calls->emit(&engine->turn.handlers, signal, data,
-		                                         data_bytes);
-
 	bitactor_signal_t plain = signal != NULL ? *signal : (bitactor_signal_t){ .reserved = 1 };
 	plain.data_bytes = 0; /* said by the argument */
+	if (current == engine)
+		return engine->turn.handlers.calls->emit(&engine->turn.handlers, &plain, data,
+		                                         data_bytes);
+
 	bitactor_status_t status = ba_signal_check(engine, &plain, data_bytes);
 	if (status != BITACTOR_OK) {
 		count_refused(engine, status, 1);
@@ -684,7 +686,7 @@ tick_run(bitactor_engine_t *engine, const bitactor_signal_t *signal, bitactor_re
 	(void)ba_engine_exchange_current(before);
 	BA_VERIFY((ba_engine_check(engine), true));
 
-	bool over = turn->spent_counts > entry->budget_counts;
+	bool over = ba_is_over(turn->spent_counts, entry);
 	if (result != NULL)
 		*result = (bitactor_result_t){
 			.value        = turn->handlers.result,

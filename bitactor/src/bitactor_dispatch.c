@@ -363,11 +363,11 @@ reject(bitactor_engine_t *engine, const ba_slot_t *slot, uint32_t source)
 
 static void
 overrun_record(bitactor_engine_t *engine, uint32_t kind, enum bitactor_overrun_class class,
-               uint64_t spent, uint64_t budget, uint64_t dispatches)
+               uint64_t spent, uint64_t budget, uint64_t dispatches, uint64_t seq)
 {
 	if (!is_recording(engine) || (engine->config.flags & BITACTOR_VIRTUAL) != 0)
 		return;
-	const uint64_t own[4] = { engine->recorder.seq - 1, budget, dispatches, 0 };
+	const uint64_t own[4] = { seq, budget, dispatches, 0 };
 	ba_record_put(engine, &(ba_record_spec_t){
 		.kind    = BITACTOR_RECORD_OVERRUN,
 		.flags   = BITACTOR_RECORD_MEASURED,
@@ -392,7 +392,7 @@ spent_between(bitactor_engine_t *engine, uint64_t began, uint64_t ended)
 
 /* Book one dispatch that was timed by itself. */
 static inline __attribute__((always_inline)) void
-time_one(bitactor_engine_t *engine, const ba_entry_t *entry, uint64_t spent)
+time_one(bitactor_engine_t *engine, const ba_entry_t *entry, uint64_t spent, uint64_t seq)
 {
 	ba_timing_t *timing = &engine->timing[entry - engine->table];
 
@@ -401,11 +401,11 @@ time_one(bitactor_engine_t *engine, const ba_entry_t *entry, uint64_t spent)
 	ba_hist_small_record(&timing->histogram, spent);
 	if (spent > ba_count_get(&timing->max_counts))
 		ba_count_set(&timing->max_counts, spent);
-	if (BA_UNLIKELY(spent > entry->budget_counts)) {
+	if (BA_UNLIKELY(ba_is_over(spent, entry))) {
 		ba_count_add(&timing->overruns, 1);
 		ba_count_add(&engine->overruns, 1);
 		overrun_record(engine, entry->kind, BITACTOR_OVERRUN_UNEXPLAINED, spent,
-		               entry->budget_counts, 1);
+		               entry->budget_counts, 1, seq);
 	}
 }
 
@@ -456,6 +456,7 @@ run_chunk(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count,
 			fn = behind_door(engine, at);
 			if (fn == NULL) {
 				reject(engine, at->slot, source);
+				began = each ? ba_engine_counts(engine) : 0;
 				continue;
 			}
 		}
@@ -466,6 +467,7 @@ run_chunk(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count,
 				began = ba_engine_counts(engine);
 			}
 		}
+		uint64_t seq = engine->recorder.seq; /* this record's; outputs get later ones */
 		memset(&turn->handlers.result, 0, 16); /* result, effect, dirty */
 		turn->at = at;
 		bitactor_status_t status = fn(&turn->handlers, &at->slot->signal, entry->state);
@@ -481,7 +483,7 @@ run_chunk(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count,
 			             effect_of(hw, 0, turn->effect, turn->handlers.result, entry));
 		}
 		if (each) {
-			time_one(engine, entry, spent_between(engine, began, ended));
+			time_one(engine, entry, spent_between(engine, began, ended), seq);
 			began = BA_UNLIKELY(slow) ? ba_engine_counts(engine) : ended;
 		}
 	}
@@ -514,24 +516,31 @@ run_each(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count, 
 	close_chunk(engine, first, count, before);
 }
 
-/* Timed as one against the sum of its budgets. */
+/* Timed as one against the sum of its budgets; signals that nobody takes have
+ * none.  Not judged with an entry that is not, nor when the recorder hashed a
+ * slice or called the sink meanwhile: that is nobody's time here. */
 static inline __attribute__((always_inline)) void
 run_batch(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count, uint32_t source,
           unsigned mode)
 {
 	uint64_t before = ba_count_get(&engine->rejected) + ba_count_get(&engine->resumed);
 	uint64_t budget = 0;
-	for (uint32_t i = 0; i < count; i++)
+	bool     judged = true;
+	for (uint32_t i = 0; i < count; i++) {
 		budget += first[i].entry->budget_counts;
+		judged &= first[i].entry->budget_counts != UINT32_MAX;
+	}
 
+	engine->recorder.slices = 0;
 	uint64_t began = ba_engine_counts(engine);
 	run_chunk(engine, first, count, source, mode);
 	uint64_t spent = spent_between(engine, began, ba_engine_counts(engine));
-	if (BA_UNLIKELY(spent > budget)) {
+	judged &= engine->recorder.slices == 0;
+	if (BA_UNLIKELY(spent > budget && judged)) {
 		ba_count_add(&engine->batch_overruns, 1);
 		engine->singles_left = BA_SINGLES_AFTER_OVERRUN;
 		overrun_record(engine, first[count - 1].entry->kind, BITACTOR_OVERRUN_BATCH, spent,
-		               budget, count);
+		               budget, count, engine->recorder.seq - 1);
 	}
 	close_chunk(engine, first, count, before);
 }
@@ -558,9 +567,7 @@ ba_table_init(bitactor_engine_t *engine)
 	engine->run_each  = !record ? run_bare_each : hw ? run_hw_each : run_table_each;
 
 	for (uint32_t kind = 0; kind <= engine->kinds; kind++)
-		engine->table[kind] = (ba_entry_t){ .fn            = nobody,
-		                                    .kind          = (uint16_t)kind,
-		                                    .budget_counts = UINT32_MAX };
+		engine->table[kind] = (ba_entry_t){ .fn = nobody, .kind = (uint16_t)kind };
 	*ba_entry_that_resumes(engine) = (ba_entry_t){ .fn            = ba_fiber_resume,
 		                                       .own_fn        = ba_fiber_resume,
 		                                       .kind          = BITACTOR_RECORD_RESUME,
@@ -734,6 +741,8 @@ const bitactor_turn_calls_t ba_turn_calls = {
 void
 ba_entry_refresh(ba_entry_t *entry)
 {
+	if (entry->own_fn == NULL) /* a fiber that gets it has no budget to break */
+		entry->budget_counts = entry->first_waiter != 0 ? UINT32_MAX : 0;
 	if (entry->first_waiter != 0)
 		entry->fn = ba_fiber_deliver;
 	else if (entry->own_fn == NULL)
@@ -772,7 +781,7 @@ table_set(bitactor_engine_t *engine, const bitactor_handler_t *handler)
 	                         (handler->flags & BITACTOR_HANDLER_EXACT ? BA_ENTRY_EXACT : 0) |
 	                         (small ? handler->state_bytes % 8 << BA_ENTRY_TAIL_SHIFT : 0));
 	entry->budget_ticks  = gone ? 0 : ticks;
-	entry->budget_counts = gone ? UINT32_MAX : budget_counts_of(engine, ticks);
+	entry->budget_counts = gone ? 0 : budget_counts_of(engine, ticks);
 	ba_entry_refresh(entry);
 	ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_REGISTER,
 	                                           .actor   = handler->kind,

@@ -238,10 +238,12 @@ hand_on(bitactor_engine_t *engine, uint32_t to, bool sealed)
 		return;
 	uint64_t segment = ba_count_get(&recorder->segment);
 	bitactor_engine_t *inside = ba_engine_exchange_current(NULL);
-	recorder->sink_status =
+	bitactor_status_t status =
 	        engine->sink.take(engine->sink.context, segment, segment_at(recorder, segment),
 	                          recorder->handed, to, sealed);
 	(void)ba_engine_exchange_current(inside);
+	if (status != BITACTOR_OK)
+		recorder->sink_status = BITACTOR_IO; /* whatever it said: that is what we answer */
 	recorder->handed = to;
 }
 

@@ -31,7 +31,7 @@
 #include "series.h"
 #include "text.h"
 
-/* ---- alarms: said first, then remembered ---------------------------------------------- */
+/* ---- alarms: said first, then remembered --------------------------------------- */
 
 /* False when there was no room: the fault is still there to be found again. */
 static bool
@@ -100,7 +100,7 @@ go_round(bitactor_turn_t *turn, monitor_t *monitor, uint64_t when_ns)
 	}
 }
 
-/* ---- frames ------------------------------------------------------------------------------ */
+/* ---- frames -------------------------------------------------------------------- */
 
 /* What every frame changes; NULL when its interface is one too many. */
 static interface_t *
@@ -157,7 +157,8 @@ meet(bitactor_turn_t *turn, monitor_t *monitor, interface_t *interface, const fr
 		alarm_notice_t notice = notice_of(identifier, ALARM_NEW, frame->when_ns);
 		notice.value_ns = interface->elapsed_ns;
 		notice.count = count_to_32(interface->frames);
-		say(turn, &notice);
+		if (!say(turn, &notice))
+			pulse->undelivered++; /* unlike a fault, it will not come again */
 	}
 	return identifier;
 }
@@ -222,7 +223,7 @@ calm_errors(bitactor_turn_t *turn, const rules_t *rules, interface_t *interface,
 		interface->error_classes = 0;
 }
 
-/* ---- handlers ----------------------------------------------------------------------------- */
+/* ---- handlers ------------------------------------------------------------------ */
 
 /* can.frame, can.fd, can.remote; answers the gap in ns. */
 static bitactor_status_t
@@ -341,7 +342,7 @@ on_decoded(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 	return BITACTOR_OK;
 }
 
-/* ---- the module ------------------------------------------------------------------------------ */
+/* ---- the module ---------------------------------------------------------------- */
 
 #define CONTEXT(name, shift, bits, format) \
 	{ name, "", BITACTOR_WORD_CONTEXT, shift, bits, BITACTOR_FORMAT_##format, 0 }
@@ -380,22 +381,22 @@ static const bitactor_field_t alarm_fields[] = {
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define DECODED(NAME, lower, values)                                                  \
 	[KIND_NMEA + NMEA_##NAME] = { .name = "nmea." #lower, .fn = on_decoded,       \
-		                      .cell = CELL_VALUES, .fields = nmea_##lower,    \
-		                      .field_count = COUNT(nmea_##lower) },
+	                              .cell = CELL_VALUES, .fields = nmea_##lower,    \
+	                              .field_count = COUNT(nmea_##lower) },
 
 static const bitactor_kind_t kinds[KINDS] = {
 	[KIND_FRAME]  = { .name = "can.frame", .fn = on_frame, .cell = CELL_BUS,
-		          .fields = frame_fields, .field_count = COUNT(frame_fields) - 1 },
+	                  .fields = frame_fields, .field_count = COUNT(frame_fields) - 1 },
 	[KIND_FD]     = { .name = "can.fd", .fn = on_frame, .cell = CELL_BUS,
-		          .fields = frame_fields, .field_count = COUNT(frame_fields) },
+	                  .fields = frame_fields, .field_count = COUNT(frame_fields) },
 	[KIND_REMOTE] = { .name = "can.remote", .fn = on_frame, .cell = CELL_BUS,
-		          .fields = remote_fields, .field_count = COUNT(remote_fields) },
+	                  .fields = remote_fields, .field_count = COUNT(remote_fields) },
 	[KIND_ERROR]  = { .name = "can.error", .fn = on_error, .cell = CELL_BUS,
-		          .fields = error_fields, .field_count = COUNT(error_fields) },
+	                  .fields = error_fields, .field_count = COUNT(error_fields) },
 	/* Text takes its time: 500 ns a line, and 5,000 ns the first. */
 	[KIND_ALARM]  = { .name = "can.alarm", .fn = on_alarm, .cell = CELL_BUS,
-		          .budget_ticks = 240,
-		          .fields = alarm_fields, .field_count = COUNT(alarm_fields) },
+	                  .budget_ticks = 240,
+	                  .fields = alarm_fields, .field_count = COUNT(alarm_fields) },
 	NMEA_KIND_LIST(DECODED)
 };
 

@@ -147,7 +147,7 @@ typedef struct verdict {
 	bool     learned;     /* the gap was written into gaps_us */
 } verdict_t;
 
-/* ---- the clock -------------------------------------------------------------------- */
+/* ---- the clock ----------------------------------------------------------------- */
 
 /* Without a time a frame changes nothing but a count. */
 static inline void
@@ -189,7 +189,7 @@ interface_is_learned(const interface_t *interface, const rules_t *rules)
 	return interface->frames > rules->learn_frames;
 }
 
-/* ---- gaps ------------------------------------------------------------------------- */
+/* ---- gaps ---------------------------------------------------------------------- */
 
 static inline uint32_t
 gap_to_us(uint64_t gap_ns) /* saturates at 71 minutes */
@@ -352,7 +352,7 @@ identifier_is_missing(const identifier_t *identifier, const bus_clock_t *clock)
 	       (identifier->alarms & 1u << ALARM_MISSING) == 0;
 }
 
-/* ---- data ------------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------------- */
 
 /* A row of equal data is suspicious when it is longer than `stuck_frames` and
  * than four times any row that ended by itself: what changes slowly by nature
@@ -401,7 +401,7 @@ identifier_hear_data(identifier_t *identifier, const rules_t *rules, uint64_t da
 		verdict->raise |= 1u << ALARM_STUCK & ~identifier->alarms;
 }
 
-/* ---- one frame ----------------------------------------------------------------------- */
+/* ---- one frame ----------------------------------------------------------------- */
 
 /* The clock has heard the frame already. */
 static inline verdict_t
@@ -416,7 +416,7 @@ identifier_hear(identifier_t *identifier, const rules_t *rules, const bus_clock_
 	return verdict;
 }
 
-/* ---- the table ----------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------- */
 
 typedef struct identifier_table {
 	uint16_t     index[INDEX_SLOTS]; /* number + 1; 0: empty */

@@ -42,7 +42,7 @@ typedef struct pulse {
 	uint64_t frames;        /* of all kinds and interfaces              */
 	uint64_t beyond;        /* on interfaces too many: not looked at    */
 	uint64_t unlisted;      /* of identifiers too many: not looked at   */
-	uint64_t undelivered;   /* decoded, but there was no room to emit   */
+	uint64_t undelivered;   /* decoded or new, but no room to emit it   */
 	uint32_t identifiers;   /* in the list                              */
 	uint32_t next_in_round; /* whom to look at next for silence         */
 	uint64_t full_is_said;
@@ -62,7 +62,7 @@ _Static_assert(sizeof(monitor_t) ==
                                sizeof(interface_t) * INTERFACES_MAX + sizeof(identifier_table_t),
                "no padding: cells are digested");
 
-/* ---- an alarm as a signal --------------------------------------------------------- */
+/* ---- an alarm as a signal ------------------------------------------------------ */
 
 /* payload: ns it is about; id: what was counted; context: as below. */
 typedef struct alarm_notice {

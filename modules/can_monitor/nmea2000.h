@@ -34,7 +34,7 @@
 
 #include <bitactor/module.h>
 
-/* ---- kinds of signals -------------------------------------------------------- */
+/* ---- kinds of signals ---------------------------------------------------------- */
 
 /* The name, its fields below, and how many of those are values. */
 #define NMEA_KIND_LIST(ROW)            \
@@ -187,7 +187,7 @@ typedef struct nmea_kind_info {
 	{ "nmea." #name, nmea_##name, sizeof nmea_##name / sizeof *nmea_##name, values },
 static const nmea_kind_info_t nmea_kinds[NMEA_KINDS] = { NMEA_KIND_LIST(NMEA_INFO) };
 
-/* ---- messages on the wire ----------------------------------------------------- */
+/* ---- messages on the wire ------------------------------------------------------ */
 
 enum nmea_form {
 	NMEA_UNSIGNED, /* a value                       */
@@ -331,7 +331,7 @@ static const struct { uint32_t first, last; } nmea_fast_packets[] = {
 	{ 130816, 131071 },
 };
 
-/* ---- from one to the other ------------------------------------------------------ */
+/* ---- from one to the other ----------------------------------------------------- */
 
 /* What an identifier's frames mean: the number of a message, or one of these. */
 enum nmea_meaning {

@@ -83,7 +83,7 @@ series_value_add(series_value_t *value, int64_t number)
 {
 	if (value->known == 0)
 		*value = (series_value_t){ .first = number, .least = number, .most = number,
-			                   .absent = value->absent };
+		                           .absent = value->absent };
 	value->known++;
 	value->latest = number;
 	value->sum += (uint64_t)number;

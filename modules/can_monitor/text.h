@@ -31,7 +31,7 @@ static const char *const error_names[] = {
 	"no-ack", "bus-off", "bus-error", "restarted", "counters"
 };
 
-/* ---- a line ------------------------------------------------------------------------ */
+/* ---- a line -------------------------------------------------------------------- */
 
 typedef struct line {
 	char   text[256]; /* always ended; what does not fit is cut */
@@ -128,7 +128,7 @@ line_add_error_classes(line_t *line, uint32_t classes)
 		line_add(line, " unspecified");
 }
 
-/* ---- an alarm ----------------------------------------------------------------------- */
+/* ---- an alarm ------------------------------------------------------------------ */
 
 static inline void
 line_add_fault(line_t *line, const alarm_notice_t *notice, const identifier_t *identifier)
@@ -185,7 +185,7 @@ line_add_alarm(line_t *line, const alarm_notice_t *notice, const identifier_t *i
 	line_add(line, "\n");
 }
 
-/* ---- the report ----------------------------------------------------------------------- */
+/* ---- the report ---------------------------------------------------------------- */
 
 /* Where the lines go. */
 typedef struct audience {
@@ -404,7 +404,8 @@ report_notes(const monitor_t *monitor, const series_table_t *values, const audie
 	report_note(pulse->clock.steps, "of these by a second or more", audience);
 	report_note(pulse->unlisted, "frames of identifiers beyond the table's room", audience);
 	report_note(pulse->beyond, "frames on interfaces beyond the table's room", audience);
-	report_note(pulse->undelivered, "decoded messages found no room to be emitted", audience);
+	report_note(pulse->undelivered, "decoded messages or newcomers found no room to be emitted",
+	            audience);
 	report_note(values->unlisted, "decoded messages of series beyond the table's room",
 	            audience);
 }

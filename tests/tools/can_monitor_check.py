@@ -28,7 +28,7 @@ RULES = {
     "missing_periods": 5, "stuck_frames": 100, "calm_frames": 4, "quiet_frames": 100,
 }
 
-# ---- the messages: name, first bit, bits, unit of the wire, signed -------------------------
+# ---- the messages: name, first bit, bits, unit of the wire, signed -------------------
 # A unit of None marks a code; its last column says whether it tells series apart.
 
 MESSAGES = {
@@ -104,7 +104,7 @@ def is_fast(pgn):
     return 0x1ED00 <= pgn <= 0x1EFFF or 0x1FF00 <= pgn <= 0x1FFFF or pgn in FAST
 
 
-# ---- reading ---------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------
 
 LOG_FORM = re.compile(r"\((\d+)\.(\d{1,9})\)\s+(\S+)\s+([0-9A-Fa-f]{8}|[0-9A-Fa-f]{3})#(.*)")
 DISPLAY = re.compile(r"(?:\((\d+)\.(\d{1,9})\)\s+)?(\S+)\s+([0-9A-Fa-f]{8}|[0-9A-Fa-f]{3})\s+"
@@ -161,7 +161,7 @@ def read_frames(path):
             yield Frame(when, numbers.setdefault(name, len(numbers)), digits, data, form, length)
 
 
-# ---- decoding ----------------------------------------------------------------------------------
+# ---- decoding ------------------------------------------------------------------------
 
 def bits_of(data, first, count):
     """Bit by bit, the lowest first; None when the frame ends before."""
@@ -219,7 +219,7 @@ def decode(frame, decoded, values, listed):
         values[name, series].add(number)
 
 
-# ---- learning and judging ------------------------------------------------------------------------
+# ---- learning and judging ------------------------------------------------------------
 
 class Identifier:
     def __init__(self, frame):
@@ -243,7 +243,7 @@ class Identifier:
 
     def content(self, frame):
         """What can be stuck, or None."""
-        if self.fast or frame.form == "remote" or self.frame.length > 8:
+        if self.fast or self.frame.form == "remote" or self.frame.length > 8:
             return None
         if self.pgn in MESSAGES:
             padded = frame.first_eight
@@ -434,7 +434,7 @@ class Monitor:
                 self.alarm("missing")
 
 
-# ---- saying ----------------------------------------------------------------------------------------
+# ---- saying --------------------------------------------------------------------------
 
 def id_text(word):
     return f"0x{word & 0x1FFFFFFF:08X}" if word & EXTENDED else f"0x{word & 0x7FF:03X}"
@@ -464,8 +464,8 @@ def findings(path):
         meaning[one.meaning] += one.frames
     values = []
     for (name, (kind, source, interface, codes)), value in monitor.values.items():
-        values.append({"kind": "nmea." + kind, "name": name, "source": source, "interface": interface,
-                       "codes": dict(codes), **value.summary()})
+        values.append({"kind": "nmea." + kind, "name": name, "source": source,
+                       "interface": interface, "codes": dict(codes), **value.summary()})
     absent = defaultdict(int)
     for value in values:
         absent[value["kind"] + " " + value["name"]] += value["absent"]
@@ -484,7 +484,7 @@ def findings(path):
     }
 
 
-# ---- comparing ---------------------------------------------------------------------------------------
+# ---- comparing -----------------------------------------------------------------------
 
 def number_or_none(word):
     return None if word == "-" else float(word)
@@ -502,7 +502,7 @@ def read_report(lines):
             continue
         if words[0] == "frames":
             said["frames"] = [int(words[1]), int(words[3])]
-        elif words[0] == "interface":
+        elif words[0] == "interface" and words[2] == "frames":
             said["interface", int(words[1])] = [float(word) for word in words[3::2]]
         elif words[0] == "identifiers":
             said["rhythms"] = {"all": int(words[1]),
@@ -510,7 +510,8 @@ def read_report(lines):
         elif words[0] == "meaning":
             said["meaning"] = {k: int(v) for k, v in pairs(words[1:]).items()}
         elif words[0] == "identifier":
-            said["identifier", int(words[1]), words[2], "remote" in (word.strip(",") for word in words)] = \
+            is_remote = "remote" in (word.strip(",") for word in words)
+            said["identifier", int(words[1]), words[2], is_remote] = \
                 [int(words[3]), int(words[4]), *map(number_or_none, words[5:8]), words[8]]
         elif words[0] == "alarms":
             said["alarms", words[1]] = [int(words[2]), int(words[4]), words[6]]
@@ -577,7 +578,7 @@ def compare(found, lines):
     return differences == 0
 
 
-# ---- making up ----------------------------------------------------------------------------------------
+# ---- making up -----------------------------------------------------------------------
 
 class Sender:
     """One identifier: frames at its period, with every fault that a sender can have."""

@@ -95,6 +95,12 @@ _Static_assert(offsetof(ba_entry_t, own_fn) == 32, "what the loop reads comes fi
 
 enum { BA_ENTRY_FIBER = 1, BA_ENTRY_EXACT = 2, BA_ENTRY_TAIL_SHIFT = 4 };
 
+static inline bool
+ba_is_over(uint64_t spent_counts, const ba_entry_t *entry)
+{
+	return spent_counts > entry->budget_counts && entry->budget_counts != UINT32_MAX;
+}
+
 /* What timing adds to a kind, apart from the line that every dispatch reads. */
 typedef struct ba_timing {
 	ba_hist_small_t histogram;

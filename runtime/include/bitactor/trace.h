@@ -4,9 +4,10 @@
  *      trace      segments and nothing else; segment k at k x 64 KiB
  *      metadata   CTF 1.8 TSDL; a function of the uuid and the SCHEMA record
  *      host/      facts.json: what this machine and build were
- *      .lock      held while the trace is being written
+ *      .lock      held (flock) while the trace is being written
  *
- * The bytes of segments and records are in bitactor_telemetry.h.
+ * The bytes of segments and records are in bitactor_telemetry.h and, for readers
+ * without this library, in docs/trace-format.md.
  */
 #ifndef BITACTOR_TRACE_H
 #define BITACTOR_TRACE_H
@@ -31,9 +32,12 @@ typedef struct bitactor_trace_options {
 	const char *facts;       /* text of host/facts.json; NULL: none is written  */
 } bitactor_trace_options_t;
 
-/* Make the directory, take the lock, write metadata.
+/* Make the directory, take the lock, write metadata.  What is pointed to by
+ * `options` is not needed afterwards.
  *
- *   returns   BITACTOR_OK; BITACTOR_IO (exists already, cannot be made, ...)
+ *   returns   BITACTOR_OK; BITACTOR_IO (exists already, cannot be made, ...);
+ *             what bitactor_schema_parse says of schema_text.  On failure nothing
+ *             is left on disk
  *   owner     *writer is the caller's; end it with bitactor_trace_writer_close
  */
 bitactor_status_t bitactor_trace_writer_open(const bitactor_trace_options_t *options,
@@ -43,7 +47,12 @@ bitactor_status_t bitactor_trace_writer_open(const bitactor_trace_options_t *opt
 /* The sink to give to the engine.  Writes with pwrite on the calling thread:
  * an open segment is written 16 KiB at a time and when
  * bitactor_trace_writer_sync is called; body before header, so that a process
- * killed in between leaves an open segment that can be read. */
+ * killed in between leaves an open segment that can be read.
+ *
+ * What the disk refuses (full, a limit on file sizes, a device error) is
+ * remembered, and nothing more is written: the sink answers BITACTOR_IO from then
+ * on, and what is there is a good trace that is not closed.  A limit also raises
+ * SIGXFSZ: the program ignores that signal. */
 bitactor_sink_t bitactor_trace_writer_sink(bitactor_trace_writer_t *writer);
 
 /* Write what the sink has held back, so that a killed process loses nothing of
@@ -51,25 +60,32 @@ bitactor_sink_t bitactor_trace_writer_sink(bitactor_trace_writer_t *writer);
 bitactor_status_t bitactor_trace_writer_sync(bitactor_trace_writer_t *writer,
                                              bitactor_error_t *error);
 
-/* Async-signal-safe: write the open segment of `engine` as it is now. */
+/* Async-signal-safe: write the open segment of `engine` as it is now.  Nothing if
+ * something could not be written before. */
 void bitactor_trace_writer_last_gasp(bitactor_trace_writer_t *writer,
                                      const bitactor_engine_t *engine);
 
-/* Sync to disk and release.  The trace is closed only if
- * bitactor_telemetry_close was called before.  NULL is allowed. */
+/* Write what is held back, sync to disk and release; the first error there was.
+ * The trace is closed only if bitactor_telemetry_close was called before.  NULL is
+ * allowed. */
 bitactor_status_t bitactor_trace_writer_close(bitactor_trace_writer_t *writer,
                                               bitactor_error_t *error);
 
-/* What the sink met first, if anything. */
+/* What the sink met first; its status is BITACTOR_OK if nothing.  The writer's. */
 const bitactor_error_t *bitactor_trace_writer_error(const bitactor_trace_writer_t *writer);
 
-/* The text of `metadata` for these kinds, NUL-terminated, for free(). */
+/* The text of `metadata` for these kinds, NUL-terminated, for free().  `schema` may
+ * be NULL: no kinds.  NULL when out of memory, or for a kind whose name is none. */
 char *bitactor_trace_metadata(const bitactor_schema_t *schema, const uint8_t uuid[16],
                               size_t *text_bytes);
 
 /* ---- reading ---------------------------------------------------------------- */
 
 typedef struct bitactor_trace_reader bitactor_trace_reader_t;
+
+/* For show and replay.  Every check is computed again and every rule of the format
+ * between records is kept; roots, the zeros behind a segment's records and
+ * `metadata` are left to bitactor_trace_verify. */
 
 /* Where a trace ends for a reader that goes record by record. */
 typedef enum bitactor_trace_end {
@@ -93,13 +109,16 @@ void bitactor_trace_close(bitactor_trace_reader_t *reader);
 
 /* The next record; every check is recomputed.
  *
- *   record    valid until the next call; `seq` its number if it is compared
+ *   record    `own` is valid until the next call of next or data, all else longer
+ *   seq       out, may be NULL: its number if it is compared, else that of the
+ *             next one that is
  *   returns   BITACTOR_OK
  *             BITACTOR_BUSY     an open record, the last one
  *             BITACTOR_EMPTY    the end; bitactor_trace_end says which
  *             BITACTOR_CORRUPT  error names segment, offset and seq; the
  *                               records before it were good
  *             BITACTOR_IO
+ *             What ended it is answered again by every later call
  */
 bitactor_status_t bitactor_trace_next(bitactor_trace_reader_t *reader, bitactor_record_t *record,
                                       uint64_t *seq, bitactor_error_t *error);
@@ -107,9 +126,14 @@ bitactor_status_t bitactor_trace_next(bitactor_trace_reader_t *reader, bitactor_
 bitactor_trace_end_t bitactor_trace_end(const bitactor_trace_reader_t *reader);
 
 /* The bytes of the data that follows the last record with BITACTOR_RECORD_HAS_DATA:
- * reads the DATA records behind it.  `bytes` is valid until the next call of
- * bitactor_trace_next; at most `most` bytes are kept in memory, a longer one is
- * CORRUPT. */
+ * reads the DATA records behind it, which bitactor_trace_next would else give out
+ * one by one.
+ *
+ *   most      more than that is CORRUPT, and ends the reading
+ *   bytes     valid until the next call of data
+ *   returns   BITACTOR_OK (without data too: 0 bytes); BITACTOR_EMPTY: an unclosed
+ *             trace ends inside, *byte_count bytes are there; else as next
+ */
 bitactor_status_t bitactor_trace_data(bitactor_trace_reader_t *reader, size_t most,
                                       const uint8_t **bytes, size_t *byte_count,
                                       bitactor_error_t *error);
@@ -163,6 +187,8 @@ typedef struct bitactor_verify_report {
  * every header, every byte between content and end of segment, roots, CLOSE, and
  * metadata against the SCHEMA record.
  *
+ *   options   NULL: none of them
+ *   report    out, may be NULL: as far as it came, whatever is returned
  *   returns   BITACTOR_OK       closed and good
  *             BITACTOR_CORRUPT  a byte is wrong, or it does not match `head`;
  *                               error names the first place, in words

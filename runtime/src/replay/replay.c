@@ -17,10 +17,17 @@
 #include <bitactor/replay.h>
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DATA_MOST = 16 << 20 }; /* of a SCHEMA or PROGRAM text; signals have far less */
+enum {
+	DATA_MOST = 16 << 20, /* of a SCHEMA or PROGRAM text; signals have far less */
+	/* All signals of a turn are offered before it begins; when it was recorded
+	 * producers went on while it ran, and one turn took more than a queueful. */
+	QUEUE_SLOTS = 65536,
+	BLOCK_BYTES = 16 << 20 /* of data that waits in the queue */
+};
 
 typedef bitactor_replay_record_t entry_t;
 
@@ -47,10 +54,12 @@ struct bitactor_replay {
 	size_t           item_room;
 
 	uint32_t actual_at;  /* offset in the segment that is collected */
+	uint32_t nonce;      /* of that segment */
 	uint64_t actual_seq;
 	bool     out_of_memory;
+	bool     begun, over; /* it is played once */
 
-	volatile uint64_t       compared_seq;
+	_Atomic uint64_t         compared_seq; /* read by a signal handler */
 	bitactor_replay_report_t report;
 };
 
@@ -165,6 +174,16 @@ take_ahead(bitactor_replay_t *replay, bitactor_error_t *error)
 	return BITACTOR_OK;
 }
 
+static bitactor_status_t
+cannot_repeat(const bitactor_replay_t *replay, bitactor_error_t *error)
+{
+	return bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
+	                          "seq %" PRIu64 " is a %s record between turns: a program "
+	                          "changed the engine there, which a replay cannot repeat",
+	                          replay->ahead.seq,
+	                          bitactor_record_kind_name(replay->ahead.record.kind));
+}
+
 /* Everything before the first turn. */
 static bitactor_status_t
 read_prologue(bitactor_replay_t *replay, bitactor_error_t *error)
@@ -173,11 +192,23 @@ read_prologue(bitactor_replay_t *replay, bitactor_error_t *error)
 	while (status == BITACTOR_OK && replay->has_ahead &&
 	       replay->ahead.record.kind != BITACTOR_RECORD_TURN &&
 	       replay->ahead.record.kind != BITACTOR_RECORD_CLOSE) {
+		if (replay->ahead.record.kind == BITACTOR_RECORD_STOP)
+			return cannot_repeat(replay, error);
 		status = take_ahead(replay, error);
 		if (status == BITACTOR_OK)
 			status = look_ahead(replay, error);
 	}
 	return status;
+}
+
+/* CLOSE lies ahead: nothing may follow it.  EMPTY when nothing does. */
+static bitactor_status_t
+read_close(bitactor_replay_t *replay, bitactor_error_t *error)
+{
+	replay->closed    = true;
+	replay->has_ahead = false;
+	bitactor_status_t status = look_ahead(replay, error);
+	return status == BITACTOR_OK ? BITACTOR_EMPTY : status;
 }
 
 /* A TURN record and all that belongs to it.  EMPTY: there is no more turn. */
@@ -190,16 +221,10 @@ read_turn(bitactor_replay_t *replay, bitactor_error_t *error)
 		return status;
 	if (!replay->has_ahead)
 		return BITACTOR_EMPTY;
-	uint16_t kind = replay->ahead.record.kind;
-	if (kind == BITACTOR_RECORD_CLOSE) {
-		replay->closed = true;
-		return BITACTOR_EMPTY;
-	}
-	if (kind != BITACTOR_RECORD_TURN)
-		return bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
-		                          "seq %" PRIu64 " is a %s record between turns: a program "
-		                          "changed the engine there, which a replay cannot repeat",
-		                          replay->ahead.seq, bitactor_record_kind_name(kind));
+	if (replay->ahead.record.kind == BITACTOR_RECORD_CLOSE)
+		return read_close(replay, error);
+	if (replay->ahead.record.kind != BITACTOR_RECORD_TURN)
+		return cannot_repeat(replay, error);
 	replay->now_ns = replay->ahead.record.payload;
 	do {
 		status = take_ahead(replay, error);
@@ -253,6 +278,38 @@ items_reserve(bitactor_replay_t *replay, size_t count)
 	return true;
 }
 
+/* The end of a trace that nobody closed: what came behind it is not a difference. */
+static bool
+at_torn_end(const bitactor_replay_t *replay)
+{
+	return replay->ended && !replay->closed;
+}
+
+/* What `expected` has from outside, and how many dispatches. */
+static bitactor_status_t
+fill_batch(bitactor_replay_t *replay, bitactor_batch_t *batch, bitactor_error_t *error)
+{
+	uint32_t with_data = 0;
+	batch->items = replay->items;
+	for (size_t i = 0; i < replay->expected.count; i++) {
+		const entry_t *entry = &replay->expected.entries[i];
+		if (!is_dispatch(&entry->record))
+			continue;
+		batch->max++;
+		if ((entry->record.flags & BITACTOR_RECORD_OUTSIDE) == 0)
+			continue;
+		batch->as_tick |= entry->record.cause == BITACTOR_SOURCE_TICK;
+		with_data += entry->data_bytes > 0;
+		item_fill(&batch->items[batch->count++], entry);
+	}
+	if (batch->count <= replay->config.queue_slots && with_data <= replay->config.data_blocks)
+		return BITACTOR_OK;
+	return bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
+	                          "the turn at seq %" PRIu64 " took %" PRIu32 " signals from "
+	                          "outside, %" PRIu32 " with data: more than a replay offers at "
+	                          "once", replay->expected.entries[0].seq, batch->count, with_data);
+}
+
 static bitactor_status_t
 poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *error)
 {
@@ -265,21 +322,14 @@ poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *er
 		return status;
 	if (!items_reserve(replay, replay->expected.count))
 		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
-
-	batch->items = replay->items;
-	for (size_t i = 0; i < replay->expected.count; i++) {
-		const entry_t *entry = &replay->expected.entries[i];
-		if (!is_dispatch(&entry->record))
-			continue;
-		batch->max++;
-		if ((entry->record.flags & BITACTOR_RECORD_OUTSIDE) == 0)
-			continue;
-		batch->as_tick |= entry->record.cause == BITACTOR_SOURCE_TICK;
-		item_fill(&batch->items[batch->count++], entry);
-	}
-	replay->report.turn++;
+	status = fill_batch(replay, batch, error);
+	if (status != BITACTOR_OK)
+		return status;
 	/* a killed process may have left a TURN and nothing behind it */
-	return batch->max == 0 ? BITACTOR_CLOSED : BITACTOR_OK;
+	if (batch->max == 0 && at_torn_end(replay))
+		return BITACTOR_CLOSED;
+	replay->report.turn++;
+	return BITACTOR_OK;
 }
 
 /* ---- door 2: the clock -------------------------------------------------- */
@@ -295,13 +345,16 @@ recorded_now(void *context)
 static bool
 collect(bitactor_replay_t *replay, const bitactor_record_t *record)
 {
-	if (record->kind == BITACTOR_RECORD_DATA) {
-		entry_t *last = &replay->actual.entries[replay->actual.count - 1];
-		return entry_add_data(last, record->own, (size_t)record->payload);
-	}
+	list_t *actual = &replay->actual;
+	if ((record->flags & BITACTOR_RECORD_MEASURED) != 0)
+		return true; /* DATA of a measured record, too */
+	if (record->kind == BITACTOR_RECORD_DATA)
+		return actual->count == 0 || /* a head's DATA comes with it: never */
+		       entry_add_data(&actual->entries[actual->count - 1], record->own,
+		                      (size_t)record->payload);
 	if (!bitactor_record_is_compared(record))
 		return true;
-	entry_t *entry = list_append(&replay->actual);
+	entry_t *entry = list_append(actual);
 	if (entry != NULL)
 		entry_fill(entry, record, replay->actual_seq++);
 	return entry != NULL;
@@ -313,17 +366,17 @@ take(void *context, uint64_t segment, const uint8_t *bytes, uint32_t from, uint3
 {
 	bitactor_replay_t *replay = context;
 	bitactor_record_t  record;
-	(void)segment;
 
-	if (from == 0)
+	if (replay->over || replay->out_of_memory)
+		return BITACTOR_OK; /* the report points into the lists; see compare */
+	if (from == 0) {
 		replay->actual_at = BITACTOR_HEADER_BYTES;
-	while (replay->actual_at < to &&
-	       bitactor_record_read(bytes, 0, replay->actual_at, to, false, &record, NULL) ==
-	               BITACTOR_OK) {
-		if (!collect(replay, &record)) {
-			replay->out_of_memory = true;
-			return BITACTOR_ERROR;
-		}
+		replay->nonce     = bitactor_segment_nonce(replay->config.uuid, segment);
+	}
+	while (replay->actual_at < to && !replay->out_of_memory &&
+	       bitactor_record_read(bytes, replay->nonce, replay->actual_at, to, false, &record,
+	                            NULL) == BITACTOR_OK) {
+		replay->out_of_memory = !collect(replay, &record);
 		replay->actual_at += record.bytes;
 	}
 	if (sealed)
@@ -367,13 +420,6 @@ diverged(bitactor_replay_t *replay, enum bitactor_difference difference, const e
 	                          expected != NULL ? expected->seq : actual->seq);
 }
 
-/* The end of a trace that nobody closed: what came behind it is not a difference. */
-static bool
-at_torn_end(const bitactor_replay_t *replay)
-{
-	return replay->ended && !replay->closed;
-}
-
 /* After a turn, and once before the first: both lists hold the same records? */
 static bitactor_status_t
 compare(void *context, bitactor_error_t *error)
@@ -396,7 +442,8 @@ compare(void *context, bitactor_error_t *error)
 			return diverged(replay, difference, e, a, error);
 		replay->report.compared++;
 		replay->report.signals += is_dispatch(&e->record);
-		replay->compared_seq = e->seq;
+		/* relaxed: a signal handler of this thread reads it */
+		atomic_store_explicit(&replay->compared_seq, e->seq, memory_order_relaxed);
 	}
 	if (i == expected->count && i < actual->count && !at_torn_end(replay))
 		return diverged(replay, BITACTOR_DIFFERENCE_EXTRA, NULL, &actual->entries[i], error);
@@ -406,6 +453,20 @@ compare(void *context, bitactor_error_t *error)
 
 /* ---- public ------------------------------------------------------------- */
 
+/* Room for more than the recorded queue had; no handler can tell. */
+static void
+make_room(bitactor_config_t *config)
+{
+	uint32_t blocks = config->data_max > 0 ? BLOCK_BYTES / config->data_max : 0;
+	if (blocks > QUEUE_SLOTS)
+		blocks = QUEUE_SLOTS;
+	if (config->queue_slots < QUEUE_SLOTS)
+		config->queue_slots = QUEUE_SLOTS;
+	if (config->data_blocks < blocks)
+		config->data_blocks = blocks;
+	config->segments = 2; /* each is compared as soon as it is full */
+}
+
 static void
 doors_init(bitactor_replay_t *replay, const bitactor_segment_header_t *header)
 {
@@ -414,6 +475,7 @@ doors_init(bitactor_replay_t *replay, const bitactor_segment_header_t *header)
 	replay->config = replay->program.config;
 	memcpy(replay->config.uuid, header->uuid, sizeof header->uuid);
 	replay->config.schema = header->schema;
+	make_room(&replay->config);
 	replay->config.flags &= ~(uint32_t)BITACTOR_TIME_EACH;
 	replay->config.flags |= BITACTOR_VIRTUAL; /* nothing measured here belongs in it */
 	replay->config.host = &replay->clock;
@@ -423,8 +485,10 @@ doors_init(bitactor_replay_t *replay, const bitactor_segment_header_t *header)
 bitactor_status_t
 bitactor_replay_open(const char *path, bitactor_replay_t **replay_out, bitactor_error_t *error)
 {
+	if (replay_out != NULL)
+		*replay_out = NULL;
 	if (path == NULL || replay_out == NULL)
-		return bitactor_error_set(error, BITACTOR_ERROR, 0, "NULL argument");
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "replay: NULL argument");
 	bitactor_replay_t *replay = calloc(1, sizeof *replay);
 	if (replay == NULL)
 		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
@@ -434,7 +498,7 @@ bitactor_replay_open(const char *path, bitactor_replay_t **replay_out, bitactor_
 	if (status != BITACTOR_OK)
 		goto free_replay;
 	bitactor_trace_facts(replay->reader, &facts);
-	if (facts.program_text == NULL || facts.program_bytes == 0) {
+	if (facts.program_bytes == 0) {
 		status = bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
 		                            "%s has no PROGRAM record: it does not say which "
 		                            "module and limits to replay it with", path);
@@ -472,19 +536,33 @@ bitactor_replay_close(bitactor_replay_t *replay)
 const bitactor_program_t *
 bitactor_replay_program(const bitactor_replay_t *replay)
 {
-	return &replay->program;
+	return replay != NULL ? &replay->program : NULL;
 }
 
 void
 bitactor_replay_facts(const bitactor_replay_t *replay, bitactor_trace_facts_t *facts)
 {
-	bitactor_trace_facts(replay->reader, facts);
+	bitactor_trace_facts(replay != NULL ? replay->reader : NULL, facts);
 }
 
 const bitactor_config_t *
 bitactor_replay_config(bitactor_replay_t *replay)
 {
-	return &replay->config;
+	return replay != NULL ? &replay->config : NULL;
+}
+
+/* What the engine recorded before the first turn, against the same of the trace. */
+static bitactor_status_t
+compare_prologue(bitactor_replay_t *replay, bitactor_engine_t *engine, bitactor_error_t *error)
+{
+	bitactor_status_t status = read_prologue(replay, error);
+	if (status != BITACTOR_OK)
+		return status;
+	status = bitactor_telemetry_flush(engine);
+	if (status != BITACTOR_OK)
+		return bitactor_error_set(error, status, 0, "this engine cannot play a trace: %s",
+		                          bitactor_status_text(status));
+	return compare(replay, error);
 }
 
 bitactor_status_t
@@ -493,7 +571,10 @@ bitactor_replay_run(bitactor_replay_t *replay, bitactor_engine_t *engine,
                     bitactor_error_t *error)
 {
 	if (replay == NULL || engine == NULL || report == NULL)
-		return bitactor_error_set(error, BITACTOR_ERROR, 0, "NULL argument");
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "replay: NULL argument");
+	if (replay->begun)
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "a replay is played once");
+	replay->begun = true;
 	bitactor_session_t session = {
 		.engine      = engine,
 		.source      = { .context = replay, .poll = poll },
@@ -502,34 +583,42 @@ bitactor_replay_run(bitactor_replay_t *replay, bitactor_engine_t *engine,
 		.after_turn  = compare,
 		.context     = replay,
 	};
-	bitactor_status_t status = read_prologue(replay, error);
-	if (status == BITACTOR_OK)
-		status = bitactor_telemetry_flush(engine);
-	if (status == BITACTOR_OK)
-		status = compare(replay, error);
+	bitactor_status_t status = compare_prologue(replay, engine, error);
 	if (status == BITACTOR_OK)
 		status = bitactor_session_run(&session, error);
+	replay->over       = true;
 	replay->report.end = bitactor_trace_end(replay->reader);
 	*report = replay->report;
 	return status;
 }
 
+static const bitactor_replay_record_t *
+list_of(const list_t *list, size_t *count)
+{
+	if (count != NULL)
+		*count = list->count;
+	return list->entries;
+}
+
 const bitactor_replay_record_t *
 bitactor_replay_expected(const bitactor_replay_t *replay, size_t *count)
 {
-	*count = replay->expected.count;
-	return replay->expected.entries;
+	static const list_t none;
+	return list_of(replay != NULL ? &replay->expected : &none, count);
 }
 
 const bitactor_replay_record_t *
 bitactor_replay_actual(const bitactor_replay_t *replay, size_t *count)
 {
-	*count = replay->actual.count;
-	return replay->actual.entries;
+	static const list_t none;
+	return list_of(replay != NULL ? &replay->actual : &none, count);
 }
 
 uint64_t
 bitactor_replay_seq(const bitactor_replay_t *replay)
 {
-	return replay->compared_seq;
+	if (replay == NULL)
+		return 0;
+	/* relaxed: written by the thread that a signal handler interrupts */
+	return atomic_load_explicit(&replay->compared_seq, memory_order_relaxed);
 }

@@ -10,9 +10,14 @@
 #include <bitactor/bitactor_telemetry.h>
 #include <bitactor/session.h>
 
-#include <string.h>
+#include <sched.h>
 
-enum { TURN_MAX = BITACTOR_MAX_SIGNALS }; /* dispatches a turn, when the source does not say */
+enum {
+	TURN_MAX = BITACTOR_MAX_SIGNALS, /* dispatches a turn, when the source does not say */
+	/* An item that finds no room in an empty engine so often never will: other
+	 * producers had the processor that often to let go of what they hold. */
+	TRIES_MAX = 65536
+};
 
 static bool
 must_stop(bitactor_session_t *session)
@@ -41,17 +46,31 @@ turn_ended(bitactor_session_t *session, bitactor_error_t *error)
 	                                   : BITACTOR_OK;
 }
 
-/* One turn.  EMPTY when there was nothing to do. */
+/* One turn; `idle`: there was nothing to do. */
 static bitactor_status_t
-take_turn(bitactor_session_t *session, uint64_t max, bitactor_error_t *error)
+take_turn(bitactor_session_t *session, uint64_t max, bool *idle, bitactor_error_t *error)
 {
-	uint64_t          done   = 0;
-	bitactor_status_t status = bitactor_drain(session->engine, max, &done);
-	if (status == BITACTOR_EMPTY || status == BITACTOR_BUSY)
-		return BITACTOR_EMPTY; /* one thread: a claim of ours is always published */
-	if (status != BITACTOR_OK)
+	bitactor_status_t status = bitactor_drain(session->engine, max, NULL);
+	/* BUSY is idle, too: a claim of ours is always published */
+	*idle = status == BITACTOR_EMPTY || status == BITACTOR_BUSY;
+	if (*idle)
+		return BITACTOR_OK;
+	return status == BITACTOR_OK ? turn_ended(session, error) : engine_failed(status, error);
+}
+
+/* The door did not take an item. */
+static bitactor_status_t
+not_taken(bitactor_session_t *session, bitactor_status_t status, bitactor_error_t *error)
+{
+	bool never = status == BITACTOR_INVALID_SIGNAL;
+	if (session->exact_turns && (never || status == BITACTOR_FULL))
+		return bitactor_error_set(error, BITACTOR_CORRUPT, 0,
+		                          "the engine answers %s to what it took when it was "
+		                          "recorded", bitactor_status_name(status));
+	if (!never)
 		return engine_failed(status, error);
-	return turn_ended(session, error);
+	session->refused++;
+	return BITACTOR_OK;
 }
 
 static bitactor_status_t
@@ -64,53 +83,66 @@ offer(bitactor_session_t *session, const bitactor_item_t *item)
 	return bitactor_enqueue(session->engine, signal);
 }
 
-/* Admit one item, taking turns while the queue is full. */
+/* Admit one item, taking turns while the queue is full.  Turns that make no room
+ * (handlers that emit without end) go on until stop is set: OK, not admitted. */
 static bitactor_status_t
 admit(bitactor_session_t *session, const bitactor_item_t *item, bitactor_error_t *error)
 {
 	bitactor_status_t status = offer(session, item);
+	uint32_t tries = 0;
 	while (status == BITACTOR_FULL && !session->exact_turns) {
-		bitactor_status_t turn = take_turn(session, TURN_MAX, error);
-		if (turn != BITACTOR_OK && turn != BITACTOR_EMPTY)
+		bool idle;
+		bitactor_status_t turn = take_turn(session, TURN_MAX, &idle, error);
+		if (turn != BITACTOR_OK)
 			return turn;
 		status = offer(session, item);
+		if (status != BITACTOR_FULL)
+			break;
+		if (must_stop(session))
+			return BITACTOR_OK;
+		if (idle && ++tries == TRIES_MAX)
+			return bitactor_error_set(error, BITACTOR_FULL, 0,
+			                          "the engine is empty and has no room for a "
+			                          "signal: has it blocks for data?");
+		if (idle)
+			(void)sched_yield();
 	}
-	if (status == BITACTOR_OK)
-		return BITACTOR_OK;
-	if (status == BITACTOR_INVALID_SIGNAL && !session->exact_turns) {
-		session->refused++;
-		return BITACTOR_OK;
-	}
-	return engine_failed(status, error);
+	return status == BITACTOR_OK ? BITACTOR_OK : not_taken(session, status, error);
 }
 
 /* A turn that was a call of bitactor_tick. */
 static bitactor_status_t
 take_tick(bitactor_session_t *session, const bitactor_item_t *item, bitactor_error_t *error)
 {
-	bitactor_status_t status = bitactor_tick(session->engine, &item->signal, NULL);
-	if (status == BITACTOR_IO || status == BITACTOR_CLOSED)
-		return engine_failed(status, error);
-	return turn_ended(session, error); /* any other answer is the handler's */
+	bitactor_result_t result;
+	bitactor_status_t status = bitactor_tick(session->engine, &item->signal, &result);
+	bool done = status == BITACTOR_OK || status == BITACTOR_TICK_EXCEEDED;
+	if (!done && status != result.handler) /* not the handler's: no turn was taken */
+		return not_taken(session, status, error);
+	return turn_ended(session, error);
 }
 
 static bitactor_status_t
 play_batch(bitactor_session_t *session, const bitactor_batch_t *batch, bitactor_error_t *error)
 {
+	bool idle;
 	session->offered += batch->count;
 	if (batch->as_tick && batch->count == 1)
 		return take_tick(session, &batch->items[0], error);
-	for (uint32_t i = 0; i < batch->count; i++) {
+	for (uint32_t i = 0; i < batch->count && !session->stopped; i++) {
 		bitactor_status_t status = admit(session, &batch->items[i], error);
 		if (status != BITACTOR_OK)
 			return status;
 	}
 	bitactor_status_t status =
-	        take_turn(session, batch->max > 0 ? batch->max : TURN_MAX, error);
-	if (status == BITACTOR_EMPTY && session->exact_turns)
-		return bitactor_error_set(error, BITACTOR_CORRUPT, 0,
-		                          "a recorded turn has nothing to dispatch here");
-	return status == BITACTOR_EMPTY ? BITACTOR_OK : status;
+	        take_turn(session, batch->max > 0 ? batch->max : TURN_MAX, &idle, error);
+	if (status != BITACTOR_OK || !idle || !session->exact_turns)
+		return status;
+	status = turn_ended(session, error); /* who compares says what is missing */
+	return status != BITACTOR_OK
+	               ? status
+	               : bitactor_error_set(error, BITACTOR_CORRUPT, 0,
+	                                    "a recorded turn has nothing to dispatch here");
 }
 
 /* Work off what waits in the engine. */
@@ -118,43 +150,57 @@ static bitactor_status_t
 play_rest(bitactor_session_t *session, bitactor_error_t *error)
 {
 	bitactor_status_t status = BITACTOR_OK;
-	while (status == BITACTOR_OK && !session->exact_turns && !must_stop(session))
-		status = take_turn(session, TURN_MAX, error);
-	return status == BITACTOR_EMPTY ? BITACTOR_OK : status;
+	bool idle = session->exact_turns;
+	while (status == BITACTOR_OK && !idle && !must_stop(session))
+		status = take_turn(session, TURN_MAX, &idle, error);
+	return status;
 }
 
-/* The source has nothing: finish what there is, then wait for it. */
 static bitactor_status_t
-wait_for_source(bitactor_session_t *session, bitactor_batch_t *batch, bitactor_error_t *error)
+poll_source(bitactor_session_t *session, bitactor_item_t items[BITACTOR_BATCH_ITEMS],
+            bitactor_batch_t *batch, bool may_wait, bitactor_error_t *error)
+{
+	*batch = (bitactor_batch_t){ .items = items, .capacity = BITACTOR_BATCH_ITEMS };
+	return session->source.poll(session->source.context, batch, may_wait, error);
+}
+
+/* The source has nothing: finish what there is and say so. */
+static bitactor_status_t
+prepare_to_wait(bitactor_session_t *session, bitactor_error_t *error)
 {
 	bitactor_status_t status = play_rest(session, error);
-	if (status == BITACTOR_OK && session->before_wait != NULL)
-		status = session->before_wait(session->context, error);
-	if (status != BITACTOR_OK)
+	if (status != BITACTOR_OK || session->stopped || session->before_wait == NULL)
 		return status;
-	if (must_stop(session))
-		return BITACTOR_EMPTY;
-	return session->source.poll(session->source.context, batch, true, error);
+	return session->before_wait(session->context, error);
 }
 
 bitactor_status_t
 bitactor_session_run(bitactor_session_t *session, bitactor_error_t *error)
 {
 	if (session == NULL || session->engine == NULL || session->source.poll == NULL)
-		return bitactor_error_set(error, BITACTOR_ERROR, 0, "NULL argument");
-	bitactor_item_t items[BITACTOR_BATCH_ITEMS];
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "session: NULL argument");
+	bitactor_item_t  items[BITACTOR_BATCH_ITEMS];
+	bitactor_batch_t batch;
+	session->offered = session->refused = 0;
+	session->stopped = false;
 
 	while (!must_stop(session)) {
-		bitactor_batch_t  batch = { .items = items, .capacity = BITACTOR_BATCH_ITEMS };
-		bitactor_status_t status =
-		        session->source.poll(session->source.context, &batch, false, error);
-		if (status == BITACTOR_EMPTY)
-			status = wait_for_source(session, &batch, error);
+		bitactor_status_t status = poll_source(session, items, &batch, false, error);
+		if (status == BITACTOR_EMPTY) {
+			status = prepare_to_wait(session, error);
+			if (status != BITACTOR_OK)
+				return status;
+			if (must_stop(session))
+				break;
+			status = poll_source(session, items, &batch, true, error);
+		}
+		if (status == BITACTOR_EMPTY) /* the wait was interrupted */
+			continue;
 		if (status == BITACTOR_CLOSED)
 			break;
 		if (status == BITACTOR_OK)
 			status = play_batch(session, &batch, error);
-		if (status != BITACTOR_OK && status != BITACTOR_EMPTY)
+		if (status != BITACTOR_OK)
 			return status;
 	}
 	return play_rest(session, error);

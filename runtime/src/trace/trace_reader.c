@@ -144,7 +144,7 @@ load(bitactor_trace_reader_t *reader)
 	reader->open = header.open;
 	reader->nonce = bitactor_segment_nonce(header.uuid, number);
 	reader->offset = BITACTOR_HEADER_BYTES;
-	reader->limit = header.open ? BITACTOR_SEGMENT_BYTES : header.content_bytes;
+	reader->limit = header.open ? got : header.content_bytes;
 	return BITACTOR_OK;
 }
 
@@ -176,6 +176,8 @@ accept(bitactor_trace_reader_t *reader, const bitactor_record_t *record, bool op
 		return break_off(reader, BITACTOR_CORRUPT, reader->walk.segment, record->offset,
 		                 "an open record in a sealed segment");
 	bitactor_status_t status = ba_trace_walk_record(&reader->walk, record, open, &reason);
+	if (status == BITACTOR_CORRUPT && open) /* no check vouches for it: it may be torn */
+		return end_or_broken(reader, reader->walk.segment, record->offset, reason);
 	if (status != BITACTOR_OK)
 		return break_off(reader, status, reader->walk.segment, record->offset, reason);
 	if (open)
@@ -197,6 +199,9 @@ step(bitactor_trace_reader_t *reader, bitactor_record_t *record)
 	while (reader->offset >= reader->limit) {
 		if (reader->dispatched)
 			return finish(reader, BITACTOR_TRACE_OPEN_RECORD);
+		if (reader->open)
+			return end_or_broken(reader, reader->walk.segment, reader->offset,
+			                     "its records end here, unsealed, but more follow");
 		bitactor_status_t status = load(reader);
 		if (status != BITACTOR_OK)
 			return status;
@@ -309,6 +314,7 @@ read_beginning(bitactor_trace_reader_t *reader)
 	reader->dispatched = false;
 	reader->next = 0;
 	reader->offset = reader->limit = 0;
+	reader->open = false;
 	ba_trace_walk_begin(&reader->walk);
 	return BITACTOR_OK;
 }

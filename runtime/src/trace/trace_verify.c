@@ -262,7 +262,7 @@ check_segment(verify_t *verify, uint64_t number)
 	verify->report->segments++;
 	if (!here->header.open)
 		return check_sealed(verify, nonce);
-	status = walk_records(verify, nonce, true, &offset, BITACTOR_SEGMENT_BYTES);
+	status = walk_records(verify, nonce, true, &offset, here->got);
 	return status == BITACTOR_BUSY ? zeros_to_the_end(verify, number, offset) : status;
 }
 

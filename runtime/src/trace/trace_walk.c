@@ -221,15 +221,21 @@ rule_of(uint16_t kind)
 	}
 }
 
-static const char *
-turn_complaint(ba_trace_walk_t *walk, const bitactor_record_t *record)
+/* Turns from the last record to this one; only 32 bits of a turn are recorded. */
+static uint32_t
+turns_forward(const ba_trace_walk_t *walk, const bitactor_record_t *record)
 {
-	uint32_t forward = record->turn_lo - (uint32_t)walk->turn;
+	return record->turn_lo - (uint32_t)walk->turn;
+}
+
+static const char *
+turn_complaint(const ba_trace_walk_t *walk, const bitactor_record_t *record)
+{
+	uint32_t forward = turns_forward(walk, record);
 	if (forward > INT32_MAX)
 		return "its turn is before the one of the record before it";
 	if (forward > walk->turn_end - walk->turn)
 		return "its turn is behind the last turn of the segment's header";
-	walk->turn += forward;
 	return NULL;
 }
 
@@ -285,6 +291,7 @@ take_data(ba_trace_walk_t *walk, const bitactor_record_t *record, const char **r
 	if (ba_trace_zero_until(record->own + record->payload, rest) < rest)
 		return wrong(reason, "DATA does not end in zeros");
 
+	walk->turn += turns_forward(walk, record);
 	walk->data_left -= record->payload;
 	walk->data_number++;
 	if (walk->text != NULL &&
@@ -397,6 +404,7 @@ ba_trace_walk_record(ba_trace_walk_t *walk, const bitactor_record_t *record, boo
 		walk->data_number = 0;
 		walk->data_measured = rule.measured;
 	}
+	walk->turn += turns_forward(walk, record);
 	walk->linked = false;
 	walk->open = walk->open || open;
 	walk->seq += bitactor_record_is_compared(record);

@@ -39,7 +39,7 @@ static struct bus {
 	char               said[LINES_MAX][256];
 } bus;
 
-/* ---- the probe ------------------------------------------------------------------- */
+/* ---- the probe ----------------------------------------------------------------- */
 
 static uint64_t
 probe_now(bitactor_turn_t *turn)
@@ -125,7 +125,7 @@ probed(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 	return status;
 }
 
-/* ---- a bus ----------------------------------------------------------------------- */
+/* ---- a bus --------------------------------------------------------------------- */
 
 static void
 keep_line(void *context, uint32_t port, const void *bytes, size_t byte_count)
@@ -324,7 +324,7 @@ data_of(const char *hex)
 	return data;
 }
 
-/* ---- the table --------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------- */
 
 static void
 table_is_sound(void)
@@ -382,7 +382,7 @@ parts_fit_fields(void)
 	}
 }
 
-/* ---- decoding ----------------------------------------------------------------------- */
+/* ---- decoding ------------------------------------------------------------------ */
 
 typedef struct example {
 	uint32_t    word;
@@ -412,7 +412,8 @@ static const example_t examples[] = {
 	{ EFF | 0x09FD0207, "000000F504FAFFFF", NMEA_WIND, { YES(0), YES(1269) } },
 	{ EFF | 0x15FD0774, "00C07774FF7FFFFF", NMEA_ENVIRONMENT, { YES(29815), NO, NO, NO } },
 	{ EFF | 0x15FD0774, "000000000300FFFF", NMEA_ENVIRONMENT, { YES(0), YES(12), NO, NO } },
-	{ EFF | 0x15FD0611, "007774FFFFF603FF", NMEA_ENVIRONMENT, { YES(29815), NO, YES(1014), NO } },
+	{ EFF | 0x15FD0611, "007774FFFFF603FF", NMEA_ENVIRONMENT,
+	  { YES(29815), NO, YES(1014), NO } },
 	{ EFF | 0x15FD0811, "0001027774FFFFFF", NMEA_TEMPERATURE, { YES(298150), NO } },
 	{ EFF | 0x15FD0C11, "000102A68C04FDFF", NMEA_TEMPERATURE, { YES(298150), NO } },
 	{ EFF | 0x0DF01000, "00F0953D003E1E2A", NMEA_TIME, { YES(15765), YES(706625024), NO } },
@@ -563,11 +564,11 @@ decoded_through_the_engine(void)
 		THEN("two are decoded and eight are said to have found no room");
 		CHECK_EQ(monitored()->pulse.undelivered, 8);
 		CHECK_SAID("decoded nmea.heading 2");
-		CHECK_SAID("note 8 decoded messages found no room to be emitted");
+		CHECK_SAID("note 8 decoded messages or newcomers found no room to be emitted");
 	}
 }
 
-/* ---- periods -------------------------------------------------------------------------- */
+/* ---- periods ------------------------------------------------------------------- */
 
 enum { A = 0x100, B = 0x200, C = 0x300 }; /* 11-bit identifiers */
 
@@ -687,12 +688,14 @@ missing_by_others(void)
 		for (uint64_t ms = 8000; ms <= 8350; ms += 50)
 			frame(B, ms, ms + 1);
 		THEN("up to five periods are no alarm");
+		frame(B, 0, 8400);
 		CHECK_EQ(raised(ALARM_MISSING), 0);
-		for (uint64_t ms = 8400; ms < 12000; ms += 50)
+		send(KIND_FRAME, B, 8, 0, 0, 8400 * (uint64_t)MS + 1000);
+		for (uint64_t ms = 8450; ms < 12000; ms += 50)
 			frame(B, ms, ms + 1);
 		AND("then there is one, however long it takes");
 		CHECK_EQ(raised(ALARM_MISSING), 1);
-		CHECK_LINE(0, "8.401000 interface 0 0x100 11-bit: missing, silent for 501.000 ms, "
+		CHECK_LINE(0, "8.400001 interface 0 0x100 11-bit: missing, silent for 500.001 ms, "
 		              "usually 100.000 ms\n");
 		CHECK_SAID("identifier 0 0x100 70 0 100.000 100.000 100.000 steady 11-bit, "
 		           "still missing");
@@ -775,7 +778,7 @@ uneven_and_sporadic(void)
 	}
 }
 
-/* ---- clocks -------------------------------------------------------------------------------- */
+/* ---- clocks -------------------------------------------------------------------- */
 
 static void
 clock_steps_back(void)
@@ -803,6 +806,24 @@ clock_steps_back(void)
 		CHECK_LINE(0, "48.550000 interface 0 0x100 11-bit: missing, silent for 550.000 ms, "
 		              "usually 100.000 ms\n");
 		CHECK_EQ(bus.untold, 0);
+	}
+	SCENARIO("no gap spans a step back, even one that looks plausible") {
+		GIVEN("A every two seconds, and B, whose time goes back by 1.5 s");
+		turn_on();
+		for (uint64_t ms = 100000; ms <= 104000; ms += 50) {
+			frame(B, 0, ms);
+			if (ms % 2000 == 0)
+				frame(A, 0, ms);
+		}
+		for (uint64_t ms = 102500; ms < 104500; ms += 50)
+			frame(B, 0, ms);
+		WHEN("A comes two seconds after its last frame, which is 500 ms by the times");
+		frame(A, 0, 104500);
+		THEN("that is not taken for a gap, the next one is");
+		CHECK_EQ(known(A)->gap_count, 2);
+		CHECK_EQ(known(A)->shortest_us, 2000000);
+		frame(A, 0, 106500);
+		CHECK_EQ(known(A)->gap_count, 3);
 	}
 	SCENARIO("disorder between two interfaces is no step") {
 		GIVEN("two interfaces whose times are up to 3 ms out of order");
@@ -839,7 +860,7 @@ no_times(void)
 	}
 }
 
-/* ---- data ------------------------------------------------------------------------------------ */
+/* ---- data ---------------------------------------------------------------------- */
 
 static void
 stuck_data(void)
@@ -893,7 +914,7 @@ stuck_data(void)
 	}
 }
 
-/* ---- who is there --------------------------------------------------------------------------------- */
+/* ---- who is there -------------------------------------------------------------- */
 
 static void
 newcomers(void)
@@ -910,6 +931,7 @@ newcomers(void)
 		THEN("it is announced once; C, long silent, is no stranger");
 		frame(C, 0, 8020);
 		CHECK_EQ(raised(ALARM_NEW), 1);
+		CHECK_EQ(monitored()->interfaces[0].elapsed_ns, 7020 * (uint64_t)MS);
 		CHECK_LINE(0, "8.000000 interface 0 0x18FF0005 PGN 65280 from 5: new, not seen "
 		              "before in 7000.000 ms\n");
 		AND("another interface is learned for itself");
@@ -930,15 +952,46 @@ newcomers(void)
 	}
 }
 
+static size_t
+place_in_index(uint32_t word, uint32_t interface)
+{
+	monitor_t *monitor = bus.cells[CELL_BUS];
+	return (size_t)(table_slot(&monitor->table, word, interface) - monitor->table.index);
+}
+
+static void
+neighbours_in_the_index(void)
+{
+	SCENARIO("one number on two interfaces is two identifiers, also side by side") {
+		GIVEN("A on interface 0, and the index full from where A on 2 would be up to it");
+		turn_on();
+		size_t mine = place_in_index(A, 0), place = place_in_index(A, 2), filled = 0;
+		send(KIND_FRAME, A, 8, 0, 0, 0);
+		for (uint32_t word = EFF; place != mine; word++) {
+			if (place_in_index(word, 0) != place)
+				continue;
+			send(KIND_FRAME, word, 8, 0, 0, 0);
+			place = (place + 1) % INDEX_SLOTS;
+			filled++;
+		}
+		WHEN("A is sent on interface 2");
+		send(KIND_FRAME, A, 8, 2, 0, 0);
+		THEN("it is not taken for the other");
+		CHECK(filled > 0);
+		CHECK_EQ(monitored()->pulse.identifiers, filled + 2);
+		CHECK_EQ(monitored()->interfaces[2].identifiers, 1);
+	}
+}
+
 static void
 table_full(void)
 {
 	SCENARIO("a full table is said once, and what it has no room for is counted") {
-		GIVEN("100 identifiers more than there is room for, each twice");
+		GIVEN("100 more than there is room for, on 64 interfaces, each twice");
 		turn_on();
 		for (uint32_t turn = 0; turn < 2; turn++)
 			for (uint32_t i = 0; i < IDENTIFIERS_MAX + 100; i++)
-				frame(EFF | (0x0C000000 + i * 7), turn, 0);
+				send(KIND_FRAME, EFF | (i / 64 * 7), 8, i % 64, turn, 0);
 		THEN("one alarm, 200 frames not looked at, and the others complete");
 		CHECK_EQ(raised(ALARM_FULL), 1);
 		CHECK_EQ(monitored()->pulse.identifiers, IDENTIFIERS_MAX);
@@ -966,7 +1019,10 @@ error_frames(void)
 		CHECK_LINE(0, "1.000000 interface 0: error, error frame: protocol bus-error\n");
 		CHECK_LINE(1, "1.001000 interface 0: error, error frame: bus-off\n");
 		CHECK_EQ(monitored()->pulse.identifiers, 0);
-		AND("after a hundred good frames it is over");
+		AND("after a hundred good frames in a row it is over");
+		for (uint32_t i = 0; i < 60; i++)
+			frame(A, 0, 1002);
+		send(KIND_ERROR, CAN_ERROR | 0x40, 8, 0, 0, 1002 * (uint64_t)MS);
 		for (uint32_t i = 0; i < 99; i++)
 			frame(A, 0, 1002);
 		CHECK_EQ(cleared(ALARM_ERROR), 0);
@@ -1011,7 +1067,35 @@ alarm_without_room(void)
 	}
 }
 
-/* ---- whatever comes -------------------------------------------------------------------------------- */
+static void
+late_without_room(void)
+{
+	SCENARIO("what one turn had no room to say of many is said in the next ones") {
+		GIVEN("ten learned identifiers on an engine with room for two emitted signals");
+		switch_on(NULL, true, 2);
+		for (uint64_t ms = 1000; ms < 8000; ms += 100)
+			for (uint32_t i = 0; i < 10; i++)
+				frame(i, ms, ms);
+		WHEN("all come late, again and again, each time in one turn");
+		for (uint64_t round = 1; round <= 8; round++) {
+			for (uint32_t i = 0; i < 10; i++) {
+				bitactor_signal_t signal = {
+					.kind = KIND_FRAME,
+					.context = i | UINT64_C(8) << 32,
+					.timestamp = (7900 + 200 * round) * MS,
+				};
+				enqueue(&signal);
+			}
+			work_off();
+			CHECK_EQ(raised(ALARM_LATE), round < 5 ? 2 * round : 10);
+		}
+		THEN("each was said once");
+		CHECK_EQ(bus.line_count, 10);
+		CHECK_EQ(bus.untold, 0);
+	}
+}
+
+/* ---- whatever comes ------------------------------------------------------------ */
 
 /* An identifier out of few, so that they come again: a third are no messages we know. */
 static uint32_t
@@ -1130,9 +1214,11 @@ main(void)
 	no_times();
 	stuck_data();
 	newcomers();
+	neighbours_in_the_index();
 	table_full();
 	error_frames();
 	alarm_without_room();
+	late_without_room();
 	whatever_comes();
 	switch_off();
 	return bdd_close();
