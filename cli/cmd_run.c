@@ -183,6 +183,7 @@ load(run_t *run, bitactor_error_t *error)
 	bitactor_config_default(&run->config);
 	run->config.kinds  = table->kind_count;
 	run->config.flags  = BITACTOR_TIME_EACH;
+	run->config.data_blocks = BITACTOR_BATCH_ITEMS; /* a batch is admitted without waiting */
 	run->config.fibers = uses_fibers(table) ? FIBERS_BY_DEFAULT : 0;
 	if (run->config_file != NULL)
 		status = config_file_read(run->config_file, &run->config, run->module, error);

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # check_docs.sh -- the documents speak of what is there.
 #
-#   paths      what README.md, CONTRIBUTING.md and docs/*.md name in backticks, and
-#              what the drawings of docs/architecture.md name, exists; a box of a
-#              mermaid drawing names at least one thing that does
+#   names      the paths and bitactor_ and ba_ functions that README.md, CONTRIBUTING.md
+#              and docs/*.md have in backticks exist, and so do all that stand in a
+#              drawing of docs/architecture.md; a box of a mermaid drawing names at
+#              least one thing that exists
 #   code       the README's blocks of C are, to the letter, parts of an example
 #   functions  each function of the public headers occurs in an example or a test
 #   man pages  mandoc finds nothing to warn about; each command has one
@@ -12,19 +13,25 @@ set -eu
 cd "$(dirname "$0")/.."
 bad=0
 
-# --- paths --------------------------------------------------------------------
+# --- names --------------------------------------------------------------------
 # A word is taken for a path if it begins with a folder of ours and a slash, or
 # ends like a source, script or page of ours.  `*` stands for a part of a name;
-# a path may leave out its first folders.  Names that the reader is to make:
-theirs='my_module.c|counter.c|app.c|main.cpp'
+# a path may leave out its first folders.  Not ours, or the reader's to make:
+theirs='blake3.h|jansson.h|my_module.c|counter.c|app.c'
 
-tree=$(find . \( -name build -o -name .git \) -prune -o -print | sed 's|^\./||' | sort)
+# Files that awk reads, because an argument has no room for a large tree.
+lists=$(mktemp -d)
+trap 'rm -rf "$lists"' EXIT
+find . \( -name build -o -name .git \) -prune -o -print | sed 's|^\./||' >"$lists/tree"
+find bitactor runtime cli bench modules tests examples -name '*.[ch]' -exec cat {} + 2>/dev/null |
+	grep -oE '[A-Za-z_][A-Za-z0-9_]*\(' | tr -d '(' | sort -u >"$lists/calls" || :
 documents=$(ls README.md CONTRIBUTING.md docs/*.md 2>/dev/null || :)
 [ -n "$documents" ] || { echo "docs: no document found"; bad=1; }
 # shellcheck disable=SC2086  # a list of words
-awk -v theirs="^($theirs)$" -v tree="$tree" '
+awk -v theirs="^($theirs)$" -v lists="$lists" '
 BEGIN {
-	count = split(tree, path, "\n")
+	while ((getline name < (lists "/calls")) > 0) called[name] = 1
+	while ((getline name < (lists "/tree")) > 0) path[++count] = name
 	for (i = 1; i <= count; i++) {
 		there[path[i]] = 1
 		part = path[i]
@@ -54,6 +61,16 @@ function check(word) {
 		bad = 1
 	}
 }
+function check_call(text, ours,   n, word, i) {   # every name() in a text
+	n = split(text, word, /[^A-Za-z0-9_()]+/)
+	for (i = 1; i <= n; i++) {
+		if (word[i] !~ /^[A-Za-z_][A-Za-z0-9_]*\(\)$/) continue
+		sub(/\(\)$/, "", word[i])
+		if ((word[i] in called) || (ours && word[i] !~ /^(bitactor|ba)_/)) continue
+		printf "%s:%d: there is no %s()\n", FILENAME, FNR, word[i]
+		bad = 1
+	}
+}
 FNR == 1 { fenced = 0 }
 /^[ ]*(```|~~~)/ { fenced = !fenced; mermaid = fenced && /mermaid/; next }
 fenced {
@@ -68,6 +85,7 @@ fenced {
 			bad = 1
 		}
 	}
+	check_call($0, 0)
 	n = split($0, word, /[^A-Za-z0-9_.*\/-]+/)
 	for (i = 1; i <= n; i++) check(word[i])
 	next
@@ -75,6 +93,7 @@ fenced {
 {
 	n = split($0, span, "`")
 	for (i = 2; i <= n; i += 2) {
+		check_call(span[i], 1)
 		m = split(span[i], word, /[ ,;:()]+/)
 		for (j = 1; j <= m; j++) check(word[j])
 	}
@@ -83,12 +102,13 @@ END { exit bad }' $documents </dev/null || bad=1
 
 # --- code ---------------------------------------------------------------------
 if [ -e README.md ]; then
-	examples=$(find examples -name '*.c' -exec cat {} + 2>/dev/null || :)
-	awk -v examples="$examples" '
+	find examples -name '*.c' -exec cat {} + 2>/dev/null >"$lists/examples" || :
+	awk -v examples="$lists/examples" '
+	BEGIN { while ((getline line < examples) > 0) shown = shown line "\n" }
 	/^```c$/ { inside = 1; block = ""; began = FNR; next }
 	/^```/ && inside {
 		inside = 0
-		if (index(examples "\n", block) == 0) {
+		if (index(shown, block) == 0) {
 			printf "README.md:%d: this C is in no example\n", began
 			bad = 1
 		}

@@ -3,7 +3,8 @@
  *
  * A line is "key<TAB>value"; the limits of a configuration are the rows of
  * `limits`, so that what is written is what is read.  Reading takes nothing but
- * what writing gives: every key once, in this order.
+ * what writing gives: every key and every parameter once, in this order.  And
+ * writing gives nothing but what reading takes: it reads its own text.
  */
 #include <bitactor/trace_program.h>
 
@@ -33,17 +34,9 @@ enum { LIMIT_COUNT = sizeof limits / sizeof *limits };
 
 /* ---- writing ------------------------------------------------------------ */
 
-char *
-bitactor_program_text(const bitactor_program_t *program, size_t *text_bytes)
+static void
+write_text(FILE *out, const bitactor_program_t *program)
 {
-	char  *text = NULL;
-	size_t bytes = 0;
-	if (program == NULL || text_bytes == NULL || program->param_count > BITACTOR_PROGRAM_PARAMS)
-		return NULL;
-	FILE *out = open_memstream(&text, &bytes);
-	if (out == NULL)
-		return NULL;
-
 	fprintf(out, "program\t1\nmodule\t%s\nversion\t%s\nschema\t", program->module,
 	        program->version);
 	for (size_t i = 0; i < sizeof program->schema; i++)
@@ -57,8 +50,25 @@ bitactor_program_text(const bitactor_program_t *program, size_t *text_bytes)
 	for (uint32_t i = 0; i < program->param_count; i++)
 		fprintf(out, "param\t%s\t%" PRId64 "\n", program->param[i].name,
 		        program->param[i].value);
+}
+
+char *
+bitactor_program_text(const bitactor_program_t *program, size_t *text_bytes)
+{
+	char  *text  = NULL;
+	size_t bytes = 0;
+	bitactor_program_t again;
+
+	if (program == NULL || text_bytes == NULL || program->param_count > BITACTOR_PROGRAM_PARAMS)
+		return NULL;
+	FILE *out = open_memstream(&text, &bytes);
+	if (out == NULL)
+		return NULL;
+	write_text(out, program);
 	bool failed = ferror(out) != 0;
-	if (fclose(out) != 0 || failed) {
+	if (fclose(out) != 0 || failed ||
+	    bitactor_program_parse(text, bytes, &again, NULL) != BITACTOR_OK ||
+	    again.param_count != program->param_count) { /* a name that holds a line */
 		free(text);
 		return NULL;
 	}
@@ -183,19 +193,33 @@ parse_identity(lines_t *lines, bitactor_program_t *program)
 	return BITACTOR_OK;
 }
 
+static bool
+has_param(const bitactor_program_t *program, const char *name)
+{
+	for (uint32_t i = 0; i < program->param_count; i++)
+		if (strcmp(program->param[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static bitactor_status_t
 parse_params(lines_t *lines, bitactor_program_t *program)
 {
 	while (lines->at != lines->end) {
 		char *name = value_of(lines, "param");
 		char *tab  = name != NULL ? strchr(name, '\t') : NULL;
-		if (tab == NULL || program->param_count == BITACTOR_PROGRAM_PARAMS)
+		if (tab == NULL)
 			return wrong(lines, "not \"param\", a name and a number");
+		if (program->param_count == BITACTOR_PROGRAM_PARAMS)
+			return wrong(lines, "more parameters than a program has");
 		*tab = '\0';
-		uint32_t i = program->param_count++;
+		uint32_t i = program->param_count;
+		if (has_param(program, name))
+			return wrong(lines, "a parameter of this name stands above it");
 		if (!parse_name(name, program->param[i].name) ||
 		    !parse_i64(tab + 1, &program->param[i].value))
 			return wrong(lines, "not \"param\", a name and a number");
+		program->param_count++;
 	}
 	return BITACTOR_OK;
 }

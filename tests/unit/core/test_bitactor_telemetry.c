@@ -912,16 +912,15 @@ static void
 virtual_run(uint64_t seed, bool table, copy_t *copy)
 {
 	chronicle_open(seed, BITACTOR_VIRTUAL, true);
-	if (table) { /* what a machine without the instruction does */
+	if (table) { /* what a machine without the instruction runs */
+		size_t entries    = probe.engine->kinds + 2u;
+		ba_entry_t *bound = calloc(entries, sizeof *bound);
+		CHECK(bound != NULL);
+		memcpy(bound, probe.engine->table, entries * sizeof *bound);
 		probe.engine->recorder.hw_crc = false;
-		bool registered = bitactor_is_registered(probe.engine, 1);
-		CHECK(registered);
-		probe.engine->run_batch = NULL;
-		ba_entry_t *kept = calloc(probe.engine->kinds + 2u, sizeof *kept);
-		memcpy(kept, probe.engine->table, (probe.engine->kinds + 2u) * sizeof *kept);
-		ba_table_init(probe.engine);
-		memcpy(probe.engine->table, kept, (probe.engine->kinds + 2u) * sizeof *kept);
-		free(kept);
+		ba_table_init(probe.engine); /* chooses the loops, empties the table */
+		memcpy(probe.engine->table, bound, entries * sizeof *bound);
+		free(bound);
 	}
 	chronicle_run(seed, PROBE_SANITIZED ? STEPS / 20 : STEPS / 2);
 	copy->segments = probe.kept.segments;

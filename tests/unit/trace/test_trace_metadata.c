@@ -73,11 +73,11 @@ comparing(void)
 		CHECK_EQ(ba_trace_metadata_check(&file, &schema, is, &at, NULL), BITACTOR_OK);
 		CHECK_EQ(at, bytes.count);
 		for (size_t i = 0; i < bytes.count; i++) {
-			bytes.at[i] ^= 1 << i % 8;
+			bytes.at[i] = (uint8_t)(bytes.at[i] ^ 1 << i % 8);
 			rig_write(rig_path("a.bitrace", "metadata"), bytes.at, bytes.count);
 			CHECK_EQ(ba_trace_metadata_check(&file, &schema, is, &at, NULL), BITACTOR_CORRUPT);
 			CHECK_EQ(at, i);
-			bytes.at[i] ^= 1 << i % 8;
+			bytes.at[i] = (uint8_t)(bytes.at[i] ^ 1 << i % 8);
 		}
 		for (size_t cut = 0; cut < bytes.count; cut += 97) {
 			bitactor_error_t error = { 0 };
