@@ -357,9 +357,10 @@ bench_run(const bench_options_t *options)
 		bench_report_list(stdout, options->json);
 		return 0;
 	}
-	bench.plan = options->quick
-	                     ? (bench_plan_t){ .passes = 11, .operations = 1 << 17, .events = 400 }
-	                     : (bench_plan_t){ .passes = 11, .operations = 1 << 20, .events = 4000 };
+	bench.plan =
+		options->quick
+			? (bench_plan_t){ .passes = 11, .operations = 1 << 17, .events = 400 }
+			: (bench_plan_t){ .passes = 11, .operations = 1 << 20, .events = 4000 };
 	bench_begin(&bench);
 	bool pinned = bench_pin(bench_cpus() - 1);
 	cases_run(&bench, options);

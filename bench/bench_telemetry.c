@@ -86,10 +86,19 @@ append_rows(bench_t *bench)
 	bool     ready = append_open(bench, &bare, true);
 	ready &= append_open(bench, &hashed, false);
 	const bench_contender_t contenders[] = {
-		{ .name = "32 B, no hash", .kinds = "", .unit = "append", .subject = &bare,
-		  .operations = bench->plan.operations, .pass = pass_append, .prove = prove_append },
-		{ .name = "32 B, hashed by slices", .kinds = "", .unit = "append",
-		  .subject = &hashed, .operations = bench->plan.operations, .pass = pass_append,
+		{ .name = "32 B, no hash",
+		  .kinds = "",
+		  .unit = "append",
+		  .subject = &bare,
+		  .operations = bench->plan.operations,
+		  .pass = pass_append,
+		  .prove = prove_append },
+		{ .name = "32 B, hashed by slices",
+		  .kinds = "",
+		  .unit = "append",
+		  .subject = &hashed,
+		  .operations = bench->plan.operations,
+		  .pass = pass_append,
 		  .prove = prove_append },
 	};
 	if (ready)
@@ -127,7 +136,8 @@ checks_of(bool hw, const uint8_t *bytes, size_t step)
 {
 	uint64_t sum = 0;
 	for (size_t at = 0; at < BITACTOR_SEGMENT_BYTES; at += step)
-		sum += ba_record_check(hw, 1, (uint32_t)(at / 32), bytes + at, (uint32_t)(step / 32), 2);
+		sum += ba_record_check(hw, 1, (uint32_t)(at / 32), bytes + at,
+		                       (uint32_t)(step / 32), 2);
 	return sum;
 }
 
@@ -275,9 +285,10 @@ pause_rows(bench_t *bench)
 	const char *group = "pauses, p50 p99 max";
 	uint64_t    most  = bench->plan.events + 4;
 	append_t    append;
-	pauses_t    pauses = { .hashing = bench_memory(bench, most * sizeof(uint64_t)),
-		               .sealing = bench_memory(bench, most * sizeof(uint64_t)) };
-	if (pauses.hashing != NULL && pauses.sealing != NULL && append_open(bench, &append, false)) {
+	pauses_t pauses = { .hashing = bench_memory(bench, most * sizeof(uint64_t)),
+		            .sealing = bench_memory(bench, most * sizeof(uint64_t)) };
+	if (pauses.hashing != NULL && pauses.sealing != NULL &&
+	    append_open(bench, &append, false)) {
 		pauses_take(bench, append.engine.engine, &pauses);
 		/* three that hash and one that seals, a segment; and the ring is whole */
 		bench_proof_t proof = { .got = pauses.hashed, .expected = 3 * pauses.sealed };

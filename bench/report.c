@@ -109,7 +109,8 @@ print_machine(const bench_t *bench, const facts_t *facts, bool pinned, FILE *out
 	fprintf(out, "build     %s; %s; blake3 %s; crc32c %s; commit %s\n", COMPILER,
 	        BITACTOR_BUILD_FLAGS, facts->build.blake3_path, facts->build.crc_path,
 	        BITACTOR_COMMIT);
-	fprintf(out, "method    %u interleaved passes after one that is dropped, p50 [p10 p90]; %s\n",
+	fprintf(out,
+	        "method    %u interleaved passes after one that is dropped, p50 [p10 p90]; %s\n",
 	        bench->plan.passes, pinned ? "pinned to the last processor" : "not pinned");
 }
 

@@ -13,7 +13,8 @@ static void
 print_text(const bitactor_build_info_t *build, const bitactor_clock_info_t *clock, size_t bytes)
 {
 	printf("version        %s\n", build->version);
-	printf("clock          %s, %" PRIu64 " Hz, %" PRIu64 " counts to read it, %.2f counts a tick\n",
+	printf("clock          %s, %" PRIu64 " Hz, %" PRIu64
+	       " counts to read it, %.2f counts a tick\n",
 	       clock->name, clock->hz, clock->read_counts,
 	       (double)clock->counts_per_tick_q32 / 4294967296.0);
 	printf("BLAKE3         %s, path %s\n", build->blake3_version, build->blake3_path);

@@ -142,8 +142,8 @@ find_headers(const char *program, char *options, size_t room)
 	if (above_program(program, 4, folder)) { /* build/release/bin/bitactor */
 		snprintf(header, sizeof header, "%s/runtime/include/bitactor/module.h", folder);
 		if (is_file(header))
-			snprintf(options, room, "-I%s/bitactor/include -I%s/runtime/include", folder,
-			         folder);
+			snprintf(options, room, "-I%s/bitactor/include -I%s/runtime/include",
+			         folder, folder);
 	}
 }
 
@@ -180,7 +180,8 @@ write_readings(const char *path)
 	if (out == NULL)
 		return false;
 	for (int i = 1; i <= 25; i++)
-		fprintf(out, "{\"kind\": \"reading\", \"payload\": %d, \"id\": %d}\n", 1000 + i * 7, i);
+		fprintf(out, "{\"kind\": \"reading\", \"payload\": %d, \"id\": %d}\n", 1000 + i * 7,
+		        i);
 	bool failed = ferror(out) != 0;
 	return fclose(out) == 0 && !failed;
 }
@@ -206,10 +207,13 @@ new_folder(const char *name)
 	snprintf(path, sizeof path, "%s/readings.ndjson", name);
 	if (!write_readings(path))
 		return world(path);
-	printf("%s/ has %s.c, a Makefile and readings.ndjson; next: make -C %s\n", name, name, name);
+	printf("%s/ has %s.c, a Makefile and readings.ndjson; next: make -C %s\n", name, name,
+	       name);
 	if (headers[0] == '\0')
-		fprintf(stderr, "bitactor new: bitactor's headers were not found beside %s; set INCLUDE "
-		                "in %s/Makefile\n", program, name);
+		fprintf(stderr,
+		        "bitactor new: bitactor's headers were not found beside %s; set INCLUDE "
+		        "in %s/Makefile\n",
+		        program, name);
 	return EXIT_AS_ASKED;
 }
 
@@ -223,8 +227,10 @@ new_main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (!bitactor_name_is_valid(name) || name[0] == '.' || name[0] == '-') {
-		fprintf(stderr, "bitactor new: \"%s\" is no name for a module: letters, digits, _ . -, "
-		                "at most %d\n", name, BITACTOR_NAME_MAX);
+		fprintf(stderr,
+		        "bitactor new: \"%s\" is no name for a module: letters, digits, _ . -, at "
+		        "most %d\n",
+		        name, BITACTOR_NAME_MAX);
 		return EXIT_USAGE;
 	}
 	return new_folder(name);

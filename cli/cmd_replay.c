@@ -37,7 +37,8 @@ last_words(int signal_number)
 	if (setup_in_dispatch(dying->setup.engine, &seq, &kind)) {
 		setup_say(" in the dispatch of seq ");
 		setup_say_number(seq);
-		const bitactor_schema_kind_t *known = bitactor_schema_find(dying->facts.schema, kind);
+		const bitactor_schema_kind_t *known =
+			bitactor_schema_find(dying->facts.schema, kind);
 		setup_say(known != NULL ? ", " : "");
 		setup_say(known != NULL ? known->name : "");
 	}
@@ -84,9 +85,9 @@ set_params(replayed_t *replayed, bitactor_error_t *error)
 		bitactor_status_t status = bitactor_module_set(
 		        replayed->module, program->param[i].name, program->param[i].value, &why);
 		if (status != BITACTOR_OK)
-			return bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
-			                          "the module does not take the trace's parameters: %s",
-			                          why.text);
+			return bitactor_error_set(
+				error, BITACTOR_UNSUPPORTED, 0,
+				"the module does not take the trace's parameters: %s", why.text);
 	}
 	return BITACTOR_OK;
 }
@@ -181,8 +182,8 @@ static void
 print_equal(const replayed_t *replayed)
 {
 	const bitactor_replay_report_t *report = &replayed->report;
-	printf("equal: %" PRIu64 " signals in %" PRIu64 " turns, every effect is as recorded (%" PRIu64
-	       " records)\n",
+	printf("equal: %" PRIu64 " signals in %" PRIu64
+	       " turns, every effect is as recorded (%" PRIu64 " records)\n",
 	       report->signals, report->turn, report->compared);
 	if (report->end == BITACTOR_TRACE_NOT_CLOSED)
 		puts("the trace is not closed: that is all that was written");

@@ -424,7 +424,8 @@ print_text(const run_t *run, const bitactor_stats_t *stats, const bitactor_impor
 	for (uint32_t i = 0; i < read->interfaces; i++)
 		printf("  interface %" PRIu32 "              %s\n", i, read->interface_name[i]);
 	if (read->clock_backward > 0)
-		printf("  the input's clock stepped back %" PRIu64 " times\n", read->clock_backward);
+		printf("  the input's clock stepped back %" PRIu64 " times\n",
+		       read->clock_backward);
 	printf("signals    %" PRIu64 " offered = %" PRIu64 " accepted + %" PRIu64 " refused\n",
 	       stats->offered, stats->accepted, stats->refused);
 	printf("           %" PRIu64 " accepted = %" PRIu64 " dispatched + %" PRIu64
@@ -578,7 +579,8 @@ run_main(int argc, char **argv)
 		  &run.print_port },
 		{ "strict", NULL, "the first bad line ends the run, exit 1", &run.strict, NULL },
 		{ "json", NULL, "the summary as one JSON object", &run.json, NULL },
-		{ "quiet", NULL, "no summary, no progress, no word on bad lines", &run.quiet, NULL },
+		{ "quiet", NULL, "no summary, no progress, no word on bad lines", &run.quiet,
+		  NULL },
 	};
 	const options_t options = { .command = &cmd_run, .list = list,
 		                    .count = (int)(sizeof list / sizeof *list) };
@@ -586,7 +588,8 @@ run_main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (run.module_file == NULL || run.input == NULL) {
-		fprintf(stderr, "bitactor run: --module and --input are needed, for example\n  %s\n",
+		fprintf(stderr,
+		        "bitactor run: --module and --input are needed, for example\n  %s\n",
 		        cmd_run.example);
 		return EXIT_USAGE;
 	}

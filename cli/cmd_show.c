@@ -53,9 +53,12 @@ show_record(show_t *show, const bitactor_record_t *record, uint64_t seq, bool op
             bitactor_error_t *error)
 {
 	bool          compared = bitactor_record_is_compared(record);
-	record_view_t view = { .schema = show->facts.schema, .record = record,
+	record_view_t view = { .schema = show->facts.schema,
+		               .record = record,
 		               .own = record->own_bytes > 0 ? record->own : NULL,
-		               .seq = seq, .turn = bitactor_trace_turn(show->reader), .open = open };
+		               .seq = seq,
+		               .turn = bitactor_trace_turn(show->reader),
+		               .open = open };
 	uint8_t own[32] = { 0 };
 
 	if (compared) {

@@ -28,8 +28,8 @@ parse_head(const char *text, uint8_t head[BITACTOR_DIGEST_BYTES])
 static void
 print_text(const char *path, bitactor_status_t status, const bitactor_verify_report_t *report)
 {
-	printf("trace      %s: %" PRIu64 " segments, %" PRIu64 " records, %" PRIu64 " bytes\n", path,
-	       report->segments, report->records, report->bytes);
+	printf("trace      %s: %" PRIu64 " segments, %" PRIu64 " records, %" PRIu64 " bytes\n",
+	       path, report->segments, report->records, report->bytes);
 	printf("holds      %" PRIu64 " signals, %" PRIu64 " rejected, %" PRIu64 " outputs, %" PRIu64
 	       " failed, %" PRIu64 " over budget\n",
 	       report->signals, report->rejects, report->outputs, report->failed, report->overruns);
@@ -82,7 +82,8 @@ verify_main(int argc, char **argv)
 	bool        deep = false, json = false;
 	const option_t list[] = {
 		{ "deep", NULL, "recompute the check of every record too", &deep, NULL },
-		{ "head", "HEX", "the head that was kept; another one is a failure", NULL, &head_text },
+		{ "head", "HEX", "the head that was kept; another one is a failure", NULL,
+		  &head_text },
 		{ "json", NULL, "one JSON object", &json, NULL },
 	};
 	const options_t options = { .command = &cmd_verify, .list = list,
@@ -97,7 +98,7 @@ verify_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 
-	bitactor_verify_options_t how    = { .deep = deep, .head = head_text != NULL ? head : NULL };
+	bitactor_verify_options_t how = { .deep = deep, .head = head_text != NULL ? head : NULL };
 	bitactor_verify_report_t  report = { .closed = false };
 	bitactor_error_t          error  = { .status = BITACTOR_OK };
 	bitactor_status_t status = bitactor_trace_verify(path, &how, &report, &error);

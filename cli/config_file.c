@@ -83,8 +83,9 @@ unknown_key(const config_file_t *file, const char *key)
 	const bitactor_kind_names_t known = { .names = names, .count = count };
 	const char *nearest = bitactor_kind_nearest(&known, key);
 	char what[128];
-	snprintf(what, sizeof what, "no such setting%s%s%s", nearest != NULL ? "; the nearest is \"" : "",
-	         nearest != NULL ? nearest : "", nearest != NULL ? "\"" : "");
+	snprintf(what, sizeof what, "no such setting%s%s%s",
+	         nearest != NULL ? "; the nearest is \"" : "", nearest != NULL ? nearest : "",
+	         nearest != NULL ? "\"" : "");
 	return wrong_key(file, key, 1, what);
 }
 
@@ -100,7 +101,8 @@ set_module(const config_file_t *file, json_t *params, bitactor_loaded_t *module)
 		bitactor_error_t why = { .status = BITACTOR_OK };
 		if (!json_is_integer(value))
 			return wrong_key(file, key, 2, "takes a whole number");
-		if (bitactor_module_set(module, key, json_integer_value(value), &why) != BITACTOR_OK)
+		if (bitactor_module_set(module, key, json_integer_value(value), &why) !=
+		    BITACTOR_OK)
 			return wrong_key(file, key, 2, why.text);
 	}
 	return BITACTOR_OK;
@@ -131,7 +133,8 @@ set_one(const config_file_t *file, const char *key, json_t *value, bitactor_conf
 		uint32_t          limit = (uint32_t)number;
 		memcpy((char *)&tried + settings[i].offset, &limit, sizeof limit);
 		if (number > UINT32_MAX || bitactor_engine_bytes(&tried) == 0)
-			return wrong_key(file, key, 1, "out of range (see bitactor.h, bitactor_config_t)");
+			return wrong_key(file, key, 1,
+			                 "out of range (see bitactor.h, bitactor_config_t)");
 		*config = tried;
 		return BITACTOR_OK;
 	}
@@ -171,7 +174,8 @@ set_all(const config_file_t *file, json_t *root, bitactor_config_t *config,
 
 	if (!json_is_object(root))
 		return bitactor_error_set(file->error, BITACTOR_ERROR, 0,
-		                          "%s:1: a configuration is an object, { ... }", file->name);
+		                          "%s:1: a configuration is an object, { ... }",
+		                          file->name);
 	json_object_foreach(root, key, value) {
 		bitactor_status_t status = strcmp(key, "module") == 0
 		                                   ? set_module(file, value, module)
@@ -192,10 +196,10 @@ config_file_read(const char *name, bitactor_config_t *config, bitactor_loaded_t 
 	bitactor_status_t status = read_text(&file);
 
 	if (status == BITACTOR_OK) {
-		root   = json_loads(file.text, JSON_REJECT_DUPLICATES, &where);
+		root = json_loads(file.text, JSON_REJECT_DUPLICATES, &where);
 		status = root != NULL ? set_all(&file, root, config, module)
-		                      : bitactor_error_set(error, BITACTOR_ERROR, 0, "%s:%d: %s", name,
-		                                           where.line, where.text);
+		                      : bitactor_error_set(error, BITACTOR_ERROR, 0, "%s:%d: %s",
+		                                           name, where.line, where.text);
 	}
 	json_decref(root);
 	free(file.text);

@@ -126,6 +126,7 @@ options_number(const command_t *command, const char *name, const char *text, uin
 	*number = strtoull(text, &end, 10);
 	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && strlen(text) <= 19)
 		return true;
-	fprintf(stderr, "bitactor %s: --%s takes a number, not \"%s\"\n", command->name, name, text);
+	fprintf(stderr, "bitactor %s: --%s takes a number, not \"%s\"\n", command->name, name,
+	        text);
 	return false;
 }

@@ -21,7 +21,9 @@ static bitactor_status_t
 on_order(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 {
 	(void)state;
-	bitactor_signal_t invoice = { .kind = INVOICE, .id = signal->id, .payload = signal->payload };
+	bitactor_signal_t invoice = { .kind = INVOICE,
+		                      .id = signal->id,
+		                      .payload = signal->payload };
 	bitactor_status_t status  = bitactor_emit(turn, &invoice);
 	if (status != BITACTOR_OK)
 		return status;

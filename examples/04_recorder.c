@@ -117,7 +117,8 @@ first_broken(const kept_t *kept, const uint8_t head[BITACTOR_DIGEST_BYTES])
 		const uint8_t            *expected = head;
 		bitactor_blake3(kept->bytes[i], BITACTOR_SEGMENT_BYTES, root);
 		if (i + 1 < kept->sealed) {
-			if (bitactor_segment_header_read(kept->bytes[i + 1], &next, NULL) != BITACTOR_OK)
+			if (bitactor_segment_header_read(kept->bytes[i + 1], &next, NULL) !=
+			    BITACTOR_OK)
 				return i + 1;
 			expected = next.prev_root;
 		}

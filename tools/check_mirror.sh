@@ -15,6 +15,8 @@ elsewhere() {
 	sed -e '/^#/d' -e 's/[[:space:]]*#.*//' <<'END'
 bitactor/src/internal/engine.h     tests/unit/core/test_bitactor.c  # the struct, no code
 bitactor/src/internal/invariant.h  tests/unit/core/test_bitactor.c  # macros all tests use
+bitactor/src/internal/seeing.h     tests/unit/core/test_bitactor.c  # a part of bitactor.c
+bitactor/src/internal/reading.h    tests/unit/core/test_bitactor_telemetry.c  # of that file
 END
 }
 

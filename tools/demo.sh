@@ -27,7 +27,8 @@ flip_bit() {
 	byte=$(od -An -tu1 -j "$2" -N 1 "$1/trace" | tr -d ' ')
 	flipped=$((byte & 1 ? byte - 1 : byte + 1))
 	# shellcheck disable=SC2059 # the format is the byte
-	printf "\\$(printf '%03o' "$flipped")" | dd of="$1/trace" bs=1 seek="$2" conv=notrunc status=none
+	printf "\\$(printf '%03o' "$flipped")" |
+		dd of="$1/trace" bs=1 seek="$2" conv=notrunc status=none
 }
 
 rm -rf "$out"; mkdir -p "$out"

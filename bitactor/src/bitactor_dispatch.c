@@ -169,7 +169,8 @@ record_open_any(bitactor_engine_t *engine, const ba_slot_t *slot, uint16_t kind,
 	recorder->at = at;
 	if (signal->data_bytes > 0) {
 		const ba_pool_t *pool = outside ? &engine->data : &engine->emit_data;
-		ba_record_data(engine, ba_pool_block(pool, slot->data_block), signal->data_bytes, 0);
+		ba_record_data(engine, ba_pool_block(pool, slot->data_block), signal->data_bytes,
+		               0);
 	}
 	extent_set(recorder, recorder->at);
 }
@@ -664,7 +665,8 @@ turn_emit(bitactor_turn_t *turn, const bitactor_signal_t *signal, const void *da
 	if (status == BITACTOR_OK)
 		status = ba_emit_stage(engine, signal, data, data_bytes);
 	if (status != BITACTOR_OK) {
-		ba_count_add(status == BITACTOR_FULL ? &engine->emit_full : &engine->emit_invalid, 1);
+		ba_count_add(status == BITACTOR_FULL ? &engine->emit_full : &engine->emit_invalid,
+		             1);
 		return status;
 	}
 	if (is_recording(engine)) {

@@ -122,7 +122,8 @@ ba_blake3_path(void)
 	if (__get_cpuid_count(7, 0, &eax, &ebx7, &ecx, &edx) == 0)
 		ebx7 = 0;
 	if ((xcr0 & 6) == 6 && (ecx1 & bit_AVX) != 0) {
-		if ((xcr0 & 0xE0) == 0xE0 && (ebx7 & bit_AVX512F) != 0 && (ebx7 & bit_AVX512VL) != 0)
+		if ((xcr0 & 0xE0) == 0xE0 && (ebx7 & bit_AVX512F) != 0 &&
+		    (ebx7 & bit_AVX512VL) != 0)
 			return "avx512";
 		if ((ebx7 & bit_AVX2) != 0)
 			return "avx2";

@@ -30,7 +30,7 @@ static const char schema_text[] = "schema\t1\nkind\t0\tplain\nkind\t1\temits\n";
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t byte_count);
 
 static char     folder[64], traces[2][80];
-static uint8_t *segments; /* aligned: bitactor_record_read wants it so */
+static uint8_t  segments[SEGMENTS_MOST * BITACTOR_SEGMENT_BYTES];
 
 static void
 must(bool right, const char *what)
@@ -55,7 +55,6 @@ clean_up(void)
 		(void)rmdir(traces[i]);
 	}
 	(void)rmdir(folder);
-	free(segments);
 }
 
 /* Two folders with metadata: [0] with the schema above, [1] without one. */
@@ -64,14 +63,13 @@ prepare(void)
 {
 	static const uint8_t uuid[16] = "fuzz_trace uuid";
 	bool in_memory = access("/dev/shm", W_OK) == 0;
-	(void)snprintf(folder, sizeof folder, "%s/fuzz_trace-XXXXXX", in_memory ? "/dev/shm" : "/tmp");
+	(void)snprintf(folder, sizeof folder, "%s/fuzz_trace-XXXXXX",
+	               in_memory ? "/dev/shm" : "/tmp");
 	must(mkdtemp(folder) != NULL, "a scratch folder");
-	segments = aligned_alloc(BITACTOR_SEGMENT_BYTES, SEGMENTS_MOST * BITACTOR_SEGMENT_BYTES);
-	must(segments != NULL, "memory for the segments");
 	(void)atexit(clean_up);
 	bitactor_schema_t schema;
-	must(bitactor_schema_parse(schema_text, sizeof schema_text - 1, &schema, NULL) == BITACTOR_OK,
-	     "a schema");
+	must(bitactor_schema_parse(schema_text, sizeof schema_text - 1, &schema, NULL) ==
+	             BITACTOR_OK, "a schema");
 	for (int i = 0; i < 2; i++) {
 		char path[120];
 		(void)snprintf(traces[i], sizeof traces[i], "%s/%d.bitrace", folder, i);
@@ -80,8 +78,8 @@ prepare(void)
 		size_t text_bytes;
 		char *text = bitactor_trace_metadata(i == 0 ? &schema : NULL, uuid, &text_bytes);
 		FILE *file = fopen(path, "wb");
-		must(text != NULL && file != NULL && fwrite(text, 1, text_bytes, file) == text_bytes,
-		     "metadata");
+		must(text != NULL && file != NULL, "metadata");
+		must(fwrite(text, 1, text_bytes, file) == text_bytes, "metadata written");
 		(void)fclose(file);
 		free(text);
 	}
@@ -184,8 +182,10 @@ read_all(const char *path, bool with_data)
 	if (reading.status != BITACTOR_OK)
 		return reading;
 	reading.opened = true;
-	while ((reading.status = bitactor_trace_next(reader, &record, &seq, &error)) == BITACTOR_OK ||
-	       reading.status == BITACTOR_BUSY) {
+	for (;;) {
+		reading.status = bitactor_trace_next(reader, &record, &seq, &error);
+		if (reading.status != BITACTOR_OK && reading.status != BITACTOR_BUSY)
+			break;
 		must(seq == next_seq, "seq counts compared records");
 		next_seq += bitactor_record_is_compared(&record);
 		reading.records += reading.status == BITACTOR_OK;
@@ -195,7 +195,7 @@ read_all(const char *path, bool with_data)
 		    bitactor_trace_data(reader, most, &data, &count, &error) == BITACTOR_OK)
 			must(count > 0 && count <= most, "as much data as was asked for");
 	}
-	must(reading.status == BITACTOR_EMPTY || reading.status == error.status, "an end or an error");
+	must(reading.status == BITACTOR_EMPTY || reading.status == error.status, "an end");
 	reading.end = bitactor_trace_end(reader);
 	must(reading.end != BITACTOR_TRACE_MORE, "an end");
 	bitactor_trace_facts_t facts;
@@ -240,8 +240,10 @@ check(const char *path, bool repaired)
 	}
 	if (deep == BITACTOR_BUSY && reading.opened) {
 		must(reading.status == BITACTOR_EMPTY, "the reader comes to the end");
-		must((reading.end == BITACTOR_TRACE_OPEN_RECORD) == report.open_record, "the same end");
-		must(report.open_record || reading.records == report.records, "past as many records");
+		must((reading.end == BITACTOR_TRACE_OPEN_RECORD) == report.open_record,
+		     "the same end");
+		must(report.open_record || reading.records == report.records,
+		     "past as many records");
 	}
 	if (reading.status == BITACTOR_CORRUPT)
 		must(deep == BITACTOR_CORRUPT || deep == BITACTOR_UNSUPPORTED ||
@@ -251,7 +253,7 @@ check(const char *path, bool repaired)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t byte_count)
 {
-	if (segments == NULL)
+	if (folder[0] == '\0')
 		prepare();
 	if (byte_count == 0)
 		return 0;

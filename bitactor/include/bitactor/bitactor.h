@@ -100,7 +100,7 @@ typedef struct bitactor_engine bitactor_engine_t;
  * fiber stacks have a canary instead of a guard. */
 typedef struct bitactor_host {
 	void *context;
-	uint64_t (*now_ns)(void *context); /* the turn's clock; read once a turn, never inside one */
+	uint64_t (*now_ns)(void *context); /* the clock; read once a turn, never inside */
 	/* Make [address, address + bytes) inaccessible, or accessible again. */
 	bool (*protect)(void *context, void *address, size_t bytes, bool on);
 } bitactor_host_t;
@@ -141,21 +141,21 @@ enum bitactor_config_flags {
 /* Limits, given once; memory follows from them.  Start from
  * bitactor_config_default().  Powers of two where said. */
 typedef struct bitactor_config {
-	uint32_t kinds;             /* size of the dispatch table, 1..0xFF00                    256 */
-	uint32_t queue_slots;       /* shared queue, power of two, 2..2^20                     1024 */
-	uint32_t emit_slots;        /* internal queue, power of two, 2..2^20                   1024 */
-	uint32_t data_max;          /* most bytes a signal may attach, multiple of 8, 0..32768   64 */
-	uint32_t data_blocks;       /* signals with data that may wait in the shared queue      128 */
-	uint32_t emit_data_blocks;  /* the same for the internal queue                          128 */
-	uint32_t output_max;        /* bytes of output a dispatch may stage, multiple of 8     4096 */
-	uint32_t segments;          /* of the telemetry ring, 64 KiB each: 0, or 2..2^16          2 */
-	uint32_t fibers;            /* that may be live at once, 0..65535                         0 */
-	uint32_t fiber_stack_bytes; /* each, multiple of 4096, at least 16384                 65536 */
-	uint32_t budget_ticks;      /* of a handler that names none                               8 */
-	uint32_t flags;             /* enum bitactor_config_flags                                 0 */
-	uint64_t seed;              /* of bitactor_random; goes into the trace                    0 */
-	uint8_t  uuid[16];          /* of the trace; all zero: derived from configuration and seed  */
-	uint64_t schema;            /* first 8 bytes of the schema's BLAKE3, little-endian        0 */
+	uint32_t kinds;             /* size of the dispatch table, 1..0xFF00                  256 */
+	uint32_t queue_slots;       /* shared queue, power of two, 2..2^20                   1024 */
+	uint32_t emit_slots;        /* internal queue, power of two, 2..2^20                 1024 */
+	uint32_t data_max;          /* most bytes a signal may attach, multiple of 8, 0..32768 64 */
+	uint32_t data_blocks;       /* signals with data that may wait in the shared queue    128 */
+	uint32_t emit_data_blocks;  /* the same for the internal queue                        128 */
+	uint32_t output_max;        /* bytes of output a dispatch may stage, multiple of 8   4096 */
+	uint32_t segments;          /* of the telemetry ring, 64 KiB each: 0, or 2..2^16        2 */
+	uint32_t fibers;            /* that may be live at once, 0..65535                       0 */
+	uint32_t fiber_stack_bytes; /* each, multiple of 4096, at least 16384               65536 */
+	uint32_t budget_ticks;      /* of a handler that names none                             8 */
+	uint32_t flags;             /* enum bitactor_config_flags                               0 */
+	uint64_t seed;              /* of bitactor_random; goes into the trace                  0 */
+	uint8_t  uuid[16];          /* of the trace; all zero: derived from configuration, seed  */
+	uint64_t schema;            /* first 8 bytes of the schema's BLAKE3, little-endian      0 */
 	const bitactor_host_t    *host;    /* NULL: none */
 	const bitactor_counter_t *counter; /* NULL: the machine's */
 	const bitactor_sink_t    *sink;    /* NULL: the ring keeps the newest segments only */

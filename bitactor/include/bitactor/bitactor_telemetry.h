@@ -74,7 +74,7 @@ enum bitactor_record_kind {
 	BITACTOR_RECORD_DATA       = 0xFF16, /* actor: number among its head's, from 0;           */
 	                                     /* payload: bytes in the slots that follow           */
 	BITACTOR_RECORD_PROGRAM    = 0xFF17, /* payload: bytes of text; DATA follows              */
-	BITACTOR_RECORD_RESUME     = 0xFF18, /* a fiber goes on after a yield; payload: its number */
+	BITACTOR_RECORD_RESUME     = 0xFF18, /* a fiber goes on after a yield; payload: which     */
 	BITACTOR_RECORD_TIMING     = 0xFF80,
 	BITACTOR_RECORD_OVERRUN    = 0xFF81, /* actor: kind; cause: class; payload: counts spent; */
 	                                     /* own slot: seq, budget counts, dispatches timed, 0 */

@@ -92,14 +92,16 @@ bitactor_segment_header_read(const uint8_t *bytes, bitactor_segment_header_t *he
 	if (bytes[H_VERSION] != BITACTOR_TRACE_VERSION)
 		return refuse(reason, BITACTOR_UNSUPPORTED, "a format version not known here");
 	if (bytes[H_INCOMPAT] != 0)
-		return refuse(reason, BITACTOR_UNSUPPORTED, "an incompatible feature not known here");
+		return refuse(reason, BITACTOR_UNSUPPORTED,
+		              "an incompatible feature not known here");
 
 	uint32_t content_bits = load32(bytes + H_CONTENT_BITS);
 	uint32_t flags        = load32(bytes + H_FLAGS);
 	bool     open         = (flags & HEADER_FLAG_OPEN) != 0;
 	if (load32(bytes + H_STREAM) != 0 || load32(bytes + H_RESERVED) != 0 ||
 	    (flags & ~(uint32_t)HEADER_FLAG_OPEN) != 0)
-		return refuse(reason, BITACTOR_CORRUPT, "a reserved field of the header is not zero");
+		return refuse(reason, BITACTOR_CORRUPT,
+		              "a reserved field of the header is not zero");
 	if (load32(bytes + H_PACKET_BITS) != BITACTOR_SEGMENT_BYTES * 8)
 		return refuse(reason, BITACTOR_CORRUPT, "the header's packet size is not 64 KiB");
 	if (open ? content_bits != 0

@@ -41,7 +41,8 @@ static void
 stats_fill(const bitactor_engine_t *engine, bitactor_stats_t *stats)
 {
 	*stats = (bitactor_stats_t){
-		.refused_full = shared_get(&engine->refused_full) + ba_count_get(&engine->emit_full),
+		.refused_full    = shared_get(&engine->refused_full) +
+		                   ba_count_get(&engine->emit_full),
 		.refused_data    = shared_get(&engine->refused_data),
 		.refused_invalid = shared_get(&engine->refused_invalid) +
 		                   ba_count_get(&engine->emit_invalid),
@@ -129,11 +130,10 @@ bitactor_pending_count(const bitactor_engine_t *engine)
 	const ba_emits_t *emits = &engine->emits;
 	/* head first, then the tail that only grows: never negative */
 	uint64_t head  = ba_count_get(&emits->head);
-	uint64_t emits_waiting_now = ba_count_get(&emits->tail) - head;
+	uint64_t waiting = ba_count_get(&emits->tail) - head;
 	uint64_t resumes = ba_count_get(&engine->resumes_waiting);
-	emits_waiting_now = emits_waiting_now < emits->capacity ? emits_waiting_now : emits->capacity;
-	return ba_queue_length(&engine->queue) +
-	       (emits_waiting_now > resumes ? emits_waiting_now - resumes : 0);
+	waiting = waiting < emits->capacity ? waiting : emits->capacity;
+	return ba_queue_length(&engine->queue) + (waiting > resumes ? waiting - resumes : 0);
 }
 
 bitactor_status_t
@@ -215,7 +215,7 @@ static const struct status_words {
 	[BITACTOR_CANCELLED]      = { "CANCELLED", "what was waited for was called off" },
 	[BITACTOR_TIMEOUT]        = { "TIMEOUT", "the deadline passed first" },
 	[BITACTOR_REENTRANT]      = { "REENTRANT", "called from a handler of this engine" },
-	[BITACTOR_WRONG_THREAD]   = { "WRONG_THREAD", "fibers stay on the thread that first ran one" },
+	[BITACTOR_WRONG_THREAD]   = { "WRONG_THREAD", "fibers stay on the thread that ran one" },
 	[BITACTOR_UNSUPPORTED]    = { "UNSUPPORTED", "this engine, build or machine cannot do it" },
 	[BITACTOR_IO]             = { "IO", "the sink could not keep what it was given" },
 	[BITACTOR_CORRUPT]        = { "CORRUPT", "the bytes are not what they claim to be" },
@@ -227,7 +227,8 @@ words_of(bitactor_status_t status)
 {
 	static const struct status_words unknown = { "UNKNOWN", "no such status" };
 	size_t number = (size_t)status;
-	return number < sizeof status_words / sizeof *status_words ? &status_words[number] : &unknown;
+	return number < sizeof status_words / sizeof *status_words ? &status_words[number]
+	                                                           : &unknown;
 }
 
 const char *

@@ -129,8 +129,9 @@ bitactor_fibers_init(bitactor_engine_t *engine, void *block, size_t bytes)
 		task_t *task = &fibers->tasks[i];
 		task->fibers  = fibers;
 		task->next    = i + 1 < count ? i + 2 : 0;
-		task->guarded = engine->host.protect != NULL &&
-		                engine->host.protect(engine->host.context, stack, GUARD_BYTES, true);
+		task->guarded =
+			engine->host.protect != NULL &&
+			engine->host.protect(engine->host.context, stack, GUARD_BYTES, true);
 		task->stack_low = stack + GUARD_BYTES;
 		if (!task->guarded)
 			canary_set(task->stack_low);
@@ -394,7 +395,8 @@ fibers_end(bitactor_engine_t *engine)
 			ba_fiber_release(&task->fiber);
 		if (task->guarded)
 			(void)engine->host.protect(engine->host.context,
-			                           task->stack_low - GUARD_BYTES, GUARD_BYTES, false);
+			                           task->stack_low - GUARD_BYTES, GUARD_BYTES,
+			                           false);
 	}
 	engine->fibers = NULL;
 }

@@ -446,7 +446,8 @@ compare(void *context, bitactor_error_t *error)
 		atomic_store_explicit(&replay->compared_seq, e->seq, memory_order_relaxed);
 	}
 	if (i == expected->count && i < actual->count && !at_torn_end(replay))
-		return diverged(replay, BITACTOR_DIFFERENCE_EXTRA, NULL, &actual->entries[i], error);
+		return diverged(replay, BITACTOR_DIFFERENCE_EXTRA, NULL, &actual->entries[i],
+		                error);
 	list_clear(&replay->actual);
 	return BITACTOR_OK;
 }

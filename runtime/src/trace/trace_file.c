@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -98,7 +97,8 @@ ba_trace_file_open(const char *path, ba_trace_file_t *file, bitactor_error_t *er
 		                          file->shown);
 	bitactor_status_t status = lock_look(file, error);
 	if (status == BITACTOR_OK)
-		status = ba_trace_file_part(file, "trace", BITACTOR_IO, &file->fd, &file->bytes, error);
+		status = ba_trace_file_part(file, "trace", BITACTOR_IO, &file->fd, &file->bytes,
+		                            error);
 	if (status != BITACTOR_OK)
 		ba_trace_file_close(file);
 	return status;
@@ -150,12 +150,6 @@ ba_trace_file_segment(const ba_trace_file_t *file, uint64_t number, uint8_t *byt
 	memset(bytes + count, 0, BITACTOR_SEGMENT_BYTES - count);
 	*got = (uint32_t)count;
 	return BITACTOR_OK;
-}
-
-uint8_t *
-ba_trace_segments_alloc(size_t count)
-{
-	return aligned_alloc(BITACTOR_SEGMENT_BYTES, count * BITACTOR_SEGMENT_BYTES);
 }
 
 bitactor_status_t

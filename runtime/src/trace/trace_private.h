@@ -48,13 +48,9 @@ bitactor_status_t ba_trace_file_read(const ba_trace_file_t *file, int fd, uint64
                                      void *bytes, size_t byte_count, size_t *got,
                                      bitactor_error_t *error);
 
-/* Segment `number` into 64 KiB aligned to 64 KiB (the check of a record covers
- * the number of its slot, which its address gives); what the file lacks is zero. */
+/* Segment `number` into 64 KiB; what the file lacks of it is zero. */
 bitactor_status_t ba_trace_file_segment(const ba_trace_file_t *file, uint64_t number,
                                         uint8_t *bytes, uint32_t *got, bitactor_error_t *error);
-
-/* 64 KiB for each of `count` segments, aligned; NULL when out of memory; for free(). */
-uint8_t *ba_trace_segments_alloc(size_t count);
 
 /* Where in `trace` something is wrong. */
 typedef struct ba_trace_place {

@@ -21,7 +21,7 @@ struct bitactor_trace_reader {
 	ba_trace_file_t file;
 	ba_trace_walk_t walk;
 
-	uint8_t *segment;   /* its bytes, aligned to 64 KiB           */
+	uint8_t *segment;   /* its bytes                              */
 	uint64_t next;      /* number of the segment to be read next  */
 	uint32_t nonce;
 	uint32_t offset;    /* of the next record                     */
@@ -68,8 +68,8 @@ good_record_behind(const bitactor_trace_reader_t *reader, uint64_t segment, uint
 	if (offset < BITACTOR_HEADER_BYTES)
 		offset = BITACTOR_HEADER_BYTES;
 	for (; offset < BITACTOR_SEGMENT_BYTES; offset += BITACTOR_RECORD_BYTES)
-		if (bitactor_record_read(reader->segment, nonce, offset, BITACTOR_SEGMENT_BYTES, true,
-		                         &record, NULL) == BITACTOR_OK)
+		if (bitactor_record_read(reader->segment, nonce, offset, BITACTOR_SEGMENT_BYTES,
+		                         true, &record, NULL) == BITACTOR_OK)
 			return true;
 	return false;
 }
@@ -308,8 +308,9 @@ read_beginning(bitactor_trace_reader_t *reader)
 		return reader->broken.status;
 	if (status == BITACTOR_EMPTY && records == 0)
 		return break_off(reader, BITACTOR_CORRUPT, 0, 0,
-		                 reader->file.bytes == 0 ? "the file is empty"
-		                                         : "the trace ends before its first record");
+		                 reader->file.bytes == 0
+		                         ? "the file is empty"
+		                         : "the trace ends before its first record");
 	reader->end = BITACTOR_TRACE_MORE;
 	reader->dispatched = false;
 	reader->next = 0;
@@ -331,7 +332,7 @@ bitactor_trace_open(const char *path, bitactor_trace_reader_t **reader, bitactor
 		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory for a trace");
 	bitactor_status_t status = ba_trace_file_open(path, &opened->file, &opened->broken);
 	if (status == BITACTOR_OK) {
-		opened->segment = ba_trace_segments_alloc(1);
+		opened->segment = malloc(BITACTOR_SEGMENT_BYTES);
 		status = opened->segment != NULL
 		                 ? read_beginning(opened)
 		                 : bitactor_error_set(&opened->broken, BITACTOR_ERROR, 0,

@@ -72,49 +72,61 @@ load64(const uint8_t *from)
 	return value;
 }
 
-/* Go past the bare records that most of a trace consists of: signals of one or
- * two slots without data, in a segment whose bytes are proved.  Stops before
- * whatever is not plainly right, for the rules to judge.  What is tested here is
- * what bitactor_record_read and ba_trace_walk_record test for such a record. */
+/* Is this bare record, signal or TURN, plainly right as the next one?  What is
+ * tested is what bitactor_record_read and ba_trace_walk_record test for such a
+ * record, and no more is let through. */
+static inline bool
+is_plain(const ba_trace_walk_t *walk, const uint8_t *bytes, uint32_t offset)
+{
+	uint64_t word0 = load64(bytes + offset);
+	uint32_t cause = (uint32_t)(load64(bytes + offset + 8) >> 32);
+	uint32_t kind = (uint32_t)(word0 >> 32) & 0xFFFF, ext = (uint32_t)(word0 >> 48) & 0xFF;
+	uint32_t flags = (uint32_t)(word0 >> 56), forward = (uint32_t)word0 - (uint32_t)walk->turn;
+	const uint32_t may = BITACTOR_RECORD_OUTSIDE | BITACTOR_RECORD_FAILED |
+	                     BITACTOR_RECORD_HAS_FIELDS;
+
+	if (forward > INT32_MAX || forward > walk->turn_end - walk->turn ||
+	    cause == BITACTOR_CAUSE_FAR || load64(bytes + offset + 24) == 0)
+		return false;
+	if (kind == BITACTOR_RECORD_TURN)
+		return flags == BITACTOR_RECORD_WRITTEN && ext == 0 && walk->turned;
+	if ((flags & ~may) != BITACTOR_RECORD_WRITTEN || kind >= BITACTOR_MAX_KINDS ||
+	    ext != (flags & BITACTOR_RECORD_HAS_FIELDS) ||
+	    !ba_trace_walk_knows(walk, (uint16_t)kind))
+		return false;
+	if ((flags & BITACTOR_RECORD_OUTSIDE) == 0 && (cause == 0 || cause > walk->seq))
+		return false;
+	return ext == 0 || (offset % BITACTOR_CHUNK_BYTES <= BITACTOR_CHUNK_BYTES - 64 &&
+	                    load64(bytes + offset + 48) >> 32 == 0 && /* data_bytes */
+	                    load64(bytes + offset + 56) >> 16 == 0);
+}
+
+/* Go past the bare records that most of a trace consists of, in a segment whose
+ * bytes are proved.  Stops before whatever is not plainly right, for the rules to
+ * judge. */
 static uint32_t
 walk_plain(verify_t *verify, uint32_t offset, uint32_t limit)
 {
 	ba_trace_walk_t *walk = &verify->walk;
+	bitactor_verify_report_t *report = verify->report;
 	const uint8_t   *bytes = verify->here.bytes;
-	uint64_t turn = walk->turn, seq = walk->seq, failed = 0;
-	const uint64_t records = seq;
+	uint64_t records = 0, turns = 0, failed = 0;
 
 	if (walk->data_left > 0 || walk->closed || walk->open || walk->linked)
 		return offset;
-	while (limit - offset >= 64) {
-		uint64_t word0 = load64(bytes + offset), word1 = load64(bytes + offset + 8);
-		uint32_t kind = (uint32_t)(word0 >> 32) & 0xFFFF, cause = (uint32_t)(word1 >> 32);
-		uint32_t ext = (uint32_t)(word0 >> 48) & 0xFF, flags = (uint32_t)(word0 >> 56);
-		uint32_t forward = (uint32_t)word0 - (uint32_t)turn;
-		const uint32_t may = BITACTOR_RECORD_OUTSIDE | BITACTOR_RECORD_FAILED |
-		                     BITACTOR_RECORD_HAS_FIELDS;
-		if ((flags & ~may) != BITACTOR_RECORD_WRITTEN || kind >= BITACTOR_MAX_KINDS ||
-		    ext != (flags & BITACTOR_RECORD_HAS_FIELDS) || cause == BITACTOR_CAUSE_FAR ||
-		    forward > INT32_MAX || forward > walk->turn_end - turn ||
-		    load64(bytes + offset + 24) == 0 || !ba_trace_walk_knows(walk, (uint16_t)kind))
-			break;
-		if ((flags & BITACTOR_RECORD_OUTSIDE) == 0 && (cause == 0 || cause > seq))
-			break;
-		if (ext != 0 && (offset % BITACTOR_CHUNK_BYTES > BITACTOR_CHUNK_BYTES - 64 ||
-		                 load64(bytes + offset + 48) >> 32 != 0 ||
-		                 load64(bytes + offset + 56) >> 16 != 0))
-			break;
-		turn += forward;
-		seq++;
-		failed += flags / BITACTOR_RECORD_FAILED % 2;
-		offset += 32 + 32 * ext;
+	while (limit - offset >= 64 && is_plain(walk, bytes, offset)) {
+		uint64_t word0 = load64(bytes + offset);
+		walk->turn += (uint32_t)word0 - (uint32_t)walk->turn;
+		walk->seq++;
+		records++;
+		turns += (uint16_t)(word0 >> 32) == BITACTOR_RECORD_TURN;
+		failed += (word0 >> 56 & BITACTOR_RECORD_FAILED) != 0;
+		offset += 32 + 32 * ((uint32_t)(word0 >> 48) & 0xFF);
 	}
-	walk->turn = turn;
-	walk->seq = seq;
-	verify->report->records += seq - records;
-	verify->report->compared += seq - records;
-	verify->report->signals += seq - records;
-	verify->report->failed += failed;
+	report->records += records;
+	report->compared += records;
+	report->signals += records - turns;
+	report->failed += failed;
 	return offset;
 }
 
@@ -149,7 +161,6 @@ walk_records(verify_t *verify, uint32_t nonce, bool deep, uint32_t *offset, uint
 		*offset += record.bytes;
 		if (is_open) {
 			report->open_record = true;
-			verify->walk.seq--; /* not good yet; its DATA has no seq */
 			continue;
 		}
 		report->records++;
@@ -297,8 +308,8 @@ check_metadata(verify_t *verify)
 	uint32_t offset = 0;
 	if (walk->first.schema != 0 && !walk->schema_text.whole)
 		return BITACTOR_OK; /* an unclosed trace that ends before its SCHEMA */
-	bitactor_status_t status = ba_trace_metadata_check(&verify->file, &walk->schema,
-	                                                   walk->first.uuid, &offset, verify->error);
+	bitactor_status_t status = ba_trace_metadata_check(
+	        &verify->file, &walk->schema, walk->first.uuid, &offset, verify->error);
 	if (status == BITACTOR_CORRUPT) {
 		verify->report->bad_offset = offset;
 		memcpy(verify->report->bad_file, "metadata", sizeof "metadata");
@@ -379,7 +390,7 @@ bitactor_trace_verify(const char *path, const bitactor_verify_options_t *options
 	if (path == NULL)
 		return bitactor_error_set(error, BITACTOR_ERROR, 0, "trace: NULL argument");
 	verify_t *verify = calloc(1, sizeof *verify);
-	uint8_t  *segments = ba_trace_segments_alloc(2);
+	uint8_t  *segments = malloc(2 * (size_t)BITACTOR_SEGMENT_BYTES);
 	bitactor_status_t status = BITACTOR_ERROR;
 	if (verify == NULL || segments == NULL) {
 		(void)bitactor_error_set(error, status, 0, "out of memory for two segments");

@@ -365,7 +365,7 @@ place_complaint(const ba_trace_walk_t *walk, const bitactor_record_t *record)
 	if (walk->closed)
 		return "a record follows CLOSE";
 	if (walk->linked && record->kind != BITACTOR_RECORD_LINK)
-		return "the first header has a previous root, but the trace does not begin with LINK";
+		return "the first header has a previous root, but LINK is not the first record";
 	if (walk->open && !goes_on)
 		return "a record follows one that is still open";
 	if (walk->data_left > 0 && !goes_on)

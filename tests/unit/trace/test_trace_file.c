@@ -24,27 +24,27 @@ opening(void)
 	bitactor_error_t error;
 	SCENARIO("what is no trace is refused, with the reason") {
 		GIVEN("nothing, a file, an empty folder, and folders with a wrong `trace`");
-		rig_write(rig_path("file", NULL), "text", 4);
-		(void)mkdir(rig_path("empty", NULL), 0777);
-		(void)mkdir(rig_path("folder", NULL), 0777);
+		rig_write(rig_trace("file"), "text", 4);
+		(void)mkdir(rig_trace("empty"), 0777);
+		(void)mkdir(rig_trace("folder"), 0777);
 		(void)mkdir(rig_path("folder", "trace"), 0777);
-		(void)mkdir(rig_path("fifo", NULL), 0777);
+		(void)mkdir(rig_trace("fifo"), 0777);
 		CHECK_EQ(mkfifo(rig_path("fifo", "trace"), 0666), 0);
 		THEN("missing is IO, there but something else is CORRUPT, and nothing waits");
-		CHECK_EQ(try_open(rig_path("nowhere", NULL), &error), BITACTOR_IO);
+		CHECK_EQ(try_open(rig_trace("nowhere"), &error), BITACTOR_IO);
 		CHECK(strstr(error.text, "nowhere: cannot be opened: No such file") != NULL);
-		CHECK_EQ(try_open(rig_path("file", NULL), &error), BITACTOR_CORRUPT);
+		CHECK_EQ(try_open(rig_trace("file"), &error), BITACTOR_CORRUPT);
 		CHECK(strstr(error.text, "a trace is a directory") != NULL);
-		CHECK_EQ(try_open(rig_path("empty", NULL), &error), BITACTOR_IO);
+		CHECK_EQ(try_open(rig_trace("empty"), &error), BITACTOR_IO);
 		CHECK(strstr(error.text, "empty/trace: cannot be opened") != NULL);
-		CHECK_EQ(try_open(rig_path("folder", NULL), &error), BITACTOR_CORRUPT);
+		CHECK_EQ(try_open(rig_trace("folder"), &error), BITACTOR_CORRUPT);
 		CHECK(strstr(error.text, "is no plain file") != NULL);
-		CHECK_EQ(try_open(rig_path("fifo", NULL), &error), BITACTOR_CORRUPT);
+		CHECK_EQ(try_open(rig_trace("fifo"), &error), BITACTOR_CORRUPT);
 		CHECK(strstr(error.text, "is no plain file") != NULL);
 	}
 	SCENARIO("a lock that is held refuses, one that was left behind does not") {
 		GIVEN("a folder with `trace` and .lock");
-		(void)mkdir(rig_path("locked", NULL), 0777);
+		(void)mkdir(rig_trace("locked"), 0777);
 		rig_write(rig_path("locked", "trace"), "x", 1);
 		rig_write(rig_path("locked", ".lock"), "", 0);
 		int fd = open(rig_path("locked", ".lock"), O_RDWR | O_CLOEXEC);
@@ -52,12 +52,12 @@ opening(void)
 		WHEN("somebody holds it");
 		CHECK_EQ(flock(fd, LOCK_EX), 0);
 		THEN("it is being written: IO");
-		CHECK_EQ(try_open(rig_path("locked", NULL), &error), BITACTOR_IO);
+		CHECK_EQ(try_open(rig_trace("locked"), &error), BITACTOR_IO);
 		CHECK(strstr(error.text, "is being written") != NULL);
 		WHEN("its holder is gone");
 		(void)close(fd);
 		THEN("it can be read");
-		CHECK_EQ(try_open(rig_path("locked", NULL), &error), BITACTOR_OK);
+		CHECK_EQ(try_open(rig_trace("locked"), &error), BITACTOR_OK);
 	}
 }
 
@@ -95,10 +95,10 @@ paths(void)
 		ba_trace_place_t place = { .segment = 3, .offset = 1152, .seq = 4711 };
 		bitactor_error_t error = { 0 };
 		ba_trace_show_path("a.bitrace", file.shown);
-		CHECK_EQ(ba_trace_complain(&error, BITACTOR_CORRUPT, &file, &place, "it is cut off"),
+		CHECK_EQ(ba_trace_complain(&error, BITACTOR_CORRUPT, &file, &place, "is cut off"),
 		         BITACTOR_CORRUPT);
 		CHECK_EQ(strcmp(error.text, "a.bitrace/trace: segment 3, offset 1152, seq 4711: "
-		                            "it is cut off"), 0);
+		                            "is cut off"), 0);
 	}
 }
 
@@ -106,25 +106,24 @@ static void
 reading(void)
 {
 	SCENARIO("a segment is read whole, and what the file lacks is zero") {
-		static uint8_t model[BITACTOR_SEGMENT_BYTES + 1000];
+		static uint8_t model[SEGMENT + 1000];
 		for (size_t i = 0; i < sizeof model; i++)
 			model[i] = (uint8_t)(1 + i % 255);
-		(void)mkdir(rig_path("short", NULL), 0777);
+		(void)mkdir(rig_trace("short"), 0777);
 		rig_write(rig_path("short", "trace"), model, sizeof model);
 		ba_trace_file_t file;
-		CHECK_EQ(ba_trace_file_open(rig_path("short", NULL), &file, NULL), BITACTOR_OK);
+		CHECK_EQ(ba_trace_file_open(rig_trace("short"), &file, NULL), BITACTOR_OK);
 		CHECK_EQ(file.bytes, sizeof model);
-		uint8_t *bytes = ba_trace_segments_alloc(1);
-		CHECK_EQ((uintptr_t)bytes % BITACTOR_SEGMENT_BYTES, 0);
+		uint8_t *bytes = malloc(SEGMENT);
 		uint32_t got;
 		CHECK_EQ(ba_trace_file_segment(&file, 0, bytes, &got, NULL), BITACTOR_OK);
-		CHECK_EQ(got, BITACTOR_SEGMENT_BYTES);
+		CHECK_EQ(got, SEGMENT);
 		CHECK_EQ(memcmp(bytes, model, got), 0);
 		CHECK_EQ(ba_trace_file_segment(&file, 1, bytes, &got, NULL), BITACTOR_OK);
 		CHECK_EQ(got, 1000);
-		CHECK_EQ(memcmp(bytes, model + BITACTOR_SEGMENT_BYTES, got), 0);
-		CHECK_EQ(ba_trace_zero_until(bytes + 1000, BITACTOR_SEGMENT_BYTES - 1000),
-		         BITACTOR_SEGMENT_BYTES - 1000);
+		CHECK_EQ(memcmp(bytes, model + SEGMENT, got), 0);
+		CHECK_EQ(ba_trace_zero_until(bytes + 1000, SEGMENT - 1000),
+		         SEGMENT - 1000);
 		CHECK_EQ(ba_trace_file_segment(&file, 2, bytes, &got, NULL), BITACTOR_OK);
 		CHECK_EQ(got, 0);
 		CHECK_EQ(ba_trace_file_segment(&file, UINT64_MAX, bytes, &got, NULL), BITACTOR_OK);

@@ -61,7 +61,7 @@ comparing(void)
 		GIVEN("a trace, and its metadata with every byte changed in turn, cut, and longer");
 		rig_make("a.bitrace", 1, 3);
 		ba_trace_file_t file;
-		CHECK_EQ(ba_trace_file_open(rig_path("a.bitrace", NULL), &file, NULL), BITACTOR_OK);
+		CHECK_EQ(ba_trace_file_open(rig_trace("a.bitrace"), &file, NULL), BITACTOR_OK);
 		bitactor_schema_t schema;
 		CHECK_EQ(bitactor_schema_parse(rig_schema, strlen(rig_schema), &schema, NULL),
 		         BITACTOR_OK);
@@ -75,7 +75,8 @@ comparing(void)
 		for (size_t i = 0; i < bytes.count; i++) {
 			bytes.at[i] = (uint8_t)(bytes.at[i] ^ 1 << i % 8);
 			rig_write(rig_path("a.bitrace", "metadata"), bytes.at, bytes.count);
-			CHECK_EQ(ba_trace_metadata_check(&file, &schema, is, &at, NULL), BITACTOR_CORRUPT);
+			CHECK_EQ(ba_trace_metadata_check(&file, &schema, is, &at, NULL),
+			         BITACTOR_CORRUPT);
 			CHECK_EQ(at, i);
 			bytes.at[i] = (uint8_t)(bytes.at[i] ^ 1 << i % 8);
 		}
@@ -108,8 +109,8 @@ compare_with_babeltrace(const char *name)
 	uint64_t lines, words;
 	bitactor_verify_report_t report;
 	bitactor_error_t error = { 0 };
-	CHECK_EQ(bitactor_trace_verify(rig_path(name, NULL), NULL, &report, &error), BITACTOR_OK);
-	(void)snprintf(command, sizeof command, "babeltrace2 %s 2>/dev/null", rig_path(name, NULL));
+	CHECK_EQ(bitactor_trace_verify(rig_trace(name), NULL, &report, &error), BITACTOR_OK);
+	(void)snprintf(command, sizeof command, "babeltrace2 %s 2>/dev/null", rig_trace(name));
 	int status = rig_run(command, said, 1, &lines);
 	if (status == 127) {
 		printf("   (babeltrace2 is not installed: not compared)\n");
@@ -118,7 +119,7 @@ compare_with_babeltrace(const char *name)
 	CHECK_EQ(status, 0);
 	CHECK_EQ(lines, report.records);
 	(void)snprintf(command, sizeof command, "babeltrace2 %s 2>&1 >/dev/null",
-	               rig_path(name, NULL));
+	               rig_trace(name));
 	CHECK_EQ(rig_run(command, said, sizeof said, &words), 0);
 	CHECK_EQ(words, 0);
 	if (words > 0)
@@ -141,7 +142,7 @@ babeltrace(void)
 	}
 	SCENARIO("kinds may be called like ours") {
 		static const char names[] = "schema\t1\nkind\t0\tTURN\nkind\t65279\tevent\n";
-		bitactor_trace_options_t options = { .path = rig_path("d.bitrace", NULL),
+		bitactor_trace_options_t options = { .path = rig_trace("d.bitrace"),
 			                             .schema_text = names,
 			                             .schema_bytes = sizeof names - 1 };
 		rig_t rig = { 0 };

@@ -171,10 +171,9 @@ random_program(uint64_t *seed)
 	program.param_count = (uint32_t)(probe_random(seed) % (BITACTOR_PROGRAM_PARAMS + 1));
 	for (uint32_t i = 0; i < program.param_count; i++) {
 		random_name(seed, program.param[i].name);
-		/* names of their own: the last two letters count */
-		char *name = program.param[i].name;
-		size_t length = strlen(name) > 60 ? 60 : strlen(name);
-		snprintf(name + length, 4, "-%u", i);
+		/* names of their own: the first two letters count */
+		program.param[i].name[0] = (char)('a' + i % 16);
+		program.param[i].name[1] = (char)('a' + i / 16);
 		program.param[i].value = (int64_t)(probe_random(seed) >> probe_random(seed) % 64);
 		if (probe_random(seed) % 2 == 0)
 			program.param[i].value = (int64_t)(0 - (uint64_t)program.param[i].value);

@@ -7,7 +7,7 @@ opened(const char *name)
 {
 	bitactor_trace_reader_t *reader = NULL;
 	bitactor_error_t error = { 0 };
-	CHECK_EQ(bitactor_trace_open(rig_path(name, NULL), &reader, &error), BITACTOR_OK);
+	CHECK_EQ(bitactor_trace_open(rig_trace(name), &reader, &error), BITACTOR_OK);
 	if (reader == NULL)
 		printf("   %s\n", error.text);
 	return reader;
@@ -27,7 +27,7 @@ read_all(const char *name)
 	outcome_t outcome = { 0 };
 	bitactor_trace_reader_t *reader;
 	bitactor_record_t record;
-	outcome.status = bitactor_trace_open(rig_path(name, NULL), &reader, &outcome.error);
+	outcome.status = bitactor_trace_open(rig_trace(name), &reader, &outcome.error);
 	if (outcome.status != BITACTOR_OK)
 		return outcome;
 	while ((outcome.status = bitactor_trace_next(reader, &record, NULL, &outcome.error)) ==
@@ -146,7 +146,7 @@ model(void)
 			rig_close(&rig);
 			compare(&rig, "a.bitrace");
 			AND("read without asking for data, every record is given out");
-			CHECK_EQ(bitactor_trace_verify(rig_path("a.bitrace", NULL), NULL, &report, NULL),
+			CHECK_EQ(bitactor_trace_verify(rig_trace("a.bitrace"), NULL, &report, NULL),
 			         BITACTOR_OK);
 			outcome_t outcome = read_all("a.bitrace");
 			CHECK_EQ(outcome.status, BITACTOR_EMPTY);
@@ -154,6 +154,11 @@ model(void)
 			rig_end(&rig);
 		}
 	}
+}
+
+static void
+facts_known(void)
+{
 	SCENARIO("schema, program and header are known before the first record") {
 		rig_make("f.bitrace", 1, 10);
 		bitactor_trace_reader_t *reader = opened("f.bitrace");
@@ -162,12 +167,13 @@ model(void)
 		CHECK_EQ(facts.schema_bytes, strlen(rig_schema));
 		CHECK_EQ(strcmp(facts.schema_text, rig_schema), 0);
 		CHECK_EQ(facts.schema->kind_count, RIG_KINDS);
-		CHECK_EQ(strcmp(bitactor_schema_find(facts.schema, KIND_SPEAKS)->name, "speaks"), 0);
+		const bitactor_schema_kind_t *kind = bitactor_schema_find(facts.schema, KIND_SPEAKS);
+		CHECK_EQ(strcmp(kind->name, "speaks"), 0);
 		CHECK_EQ(facts.program_bytes, strlen(rig_program));
 		CHECK_EQ(strcmp(facts.program_text, rig_program), 0);
 		CHECK_EQ(facts.header.segment, 0);
 		CHECK_EQ(facts.header.schema, rig_schema_hash(rig_schema));
-		CHECK_EQ(facts.file_bytes, BITACTOR_SEGMENT_BYTES);
+		CHECK_EQ(facts.file_bytes, SEGMENT);
 		bitactor_trace_close(reader);
 		rig_t rig;
 		rig_open_with(&rig, "g.bitrace", 1, 0);
@@ -217,11 +223,11 @@ make_killed(void)
 	rig_kill(&rig);
 	rig_end(&rig);
 	killed = rig_read(rig_path("killed.bitrace", "trace"));
-	open_base = killed.count - BITACTOR_SEGMENT_BYTES;
-	CHECK_EQ(bitactor_trace_verify(rig_path("killed.bitrace", NULL), NULL, &report, NULL),
+	open_base = killed.count - SEGMENT;
+	CHECK_EQ(bitactor_trace_verify(rig_trace("killed.bitrace"), NULL, &report, NULL),
 	         BITACTOR_BUSY);
 	const uint8_t *segment = killed.at + open_base;
-	for (uint32_t at = 128; at < BITACTOR_SEGMENT_BYTES && segment[at + 7] != 0;
+	for (uint32_t at = 128; at < SEGMENT && segment[at + 7] != 0;
 	     at += 32u + 32u * segment[at + 6])
 		open_offsets[open_count++] = at;
 	sealed_records = report.records - open_count;
@@ -240,7 +246,7 @@ static void
 ends(void)
 {
 	SCENARIO("an unclosed trace ends after its last good record, wherever it is cut") {
-		GIVEN("a trace that was killed, cut at and between the records of its open segment");
+		GIVEN("a killed trace, cut at and in the records of its open segment");
 		outcome_t outcome = read_bytes(killed.at, killed.count);
 		CHECK_EQ(outcome.status, BITACTOR_EMPTY);
 		CHECK_EQ(outcome.end, BITACTOR_TRACE_NOT_CLOSED);
@@ -249,7 +255,7 @@ ends(void)
 		for (size_t i = 0; i < open_count; i++) {
 			uint32_t from = open_offsets[i];
 			uint32_t bytes = 32u + 32u * killed.at[open_base + from + 6];
-			uint32_t extra = (uint32_t)(rig_random(&chance) % (bytes < 24 ? bytes : 24));
+			uint32_t extra = (uint32_t)(rig_random(&chance) % bytes);
 			outcome = read_bytes(killed.at, open_base + from + (i % 2 ? extra : 0));
 			CHECK_EQ(outcome.status, BITACTOR_EMPTY);
 			CHECK_EQ(outcome.end, BITACTOR_TRACE_NOT_CLOSED);
@@ -262,18 +268,18 @@ ends(void)
 			CHECK_EQ(outcome.records, sealed_records);
 		}
 		AND("with segments of zeros behind it");
-		uint8_t *longer = calloc(1, killed.count + 2 * BITACTOR_SEGMENT_BYTES);
+		uint8_t *longer = calloc(1, killed.count + 2 * SEGMENT);
 		memcpy(longer, killed.at, killed.count);
-		outcome = read_bytes(longer, killed.count + 2 * BITACTOR_SEGMENT_BYTES);
+		outcome = read_bytes(longer, killed.count + 2 * SEGMENT);
 		CHECK_EQ(outcome.end, BITACTOR_TRACE_NOT_CLOSED);
 		CHECK_EQ(outcome.records, sealed_records + open_count);
 		free(longer);
 	}
 	SCENARIO("a sealed segment that is cut is broken") {
-		for (uint32_t cut = 64; cut < BITACTOR_SEGMENT_BYTES; cut += 7777) {
+		for (uint32_t cut = 64; cut < SEGMENT; cut += 7777) {
 			outcome_t outcome = read_bytes(killed.at, open_base - cut);
 			CHECK_EQ(outcome.status, BITACTOR_CORRUPT);
-			CHECK(strstr(outcome.error.text, "the file ends inside this segment") != NULL);
+			CHECK(strstr(outcome.error.text, "the file ends inside this") != NULL);
 		}
 	}
 }
@@ -295,9 +301,10 @@ breaks(void)
 			bool is_last = i + 1 == open_count;
 			CHECK_EQ(outcome.status, is_last ? BITACTOR_EMPTY : BITACTOR_CORRUPT);
 			CHECK_EQ(outcome.records, sealed_records + i);
-			CHECK_EQ(outcome.end, is_last ? BITACTOR_TRACE_NOT_CLOSED : BITACTOR_TRACE_CLOSED);
-			(void)snprintf(place, sizeof place, "segment %" PRIu64 ", offset %" PRIu32 ", seq",
-			               open_base / BITACTOR_SEGMENT_BYTES, from);
+			CHECK_EQ(outcome.end,
+			         is_last ? BITACTOR_TRACE_NOT_CLOSED : BITACTOR_TRACE_CLOSED);
+			(void)snprintf(place, sizeof place, "segment %" PRIu64 ", offset %" PRIu32
+			               ", seq", open_base / SEGMENT, from);
 			CHECK(is_last || strstr(outcome.error.text, place) != NULL);
 		}
 	}
@@ -317,20 +324,20 @@ breaks(void)
 	SCENARIO("a header in the middle that is broken or zero is CORRUPT") {
 		for (int zero = 0; zero < 2; zero++) {
 			uint8_t header[128];
-			memcpy(header, killed.at + BITACTOR_SEGMENT_BYTES, sizeof header);
+			memcpy(header, killed.at + SEGMENT, sizeof header);
 			if (zero)
-				memset(killed.at + BITACTOR_SEGMENT_BYTES, 0, sizeof header);
+				memset(killed.at + SEGMENT, 0, sizeof header);
 			else
-				killed.at[BITACTOR_SEGMENT_BYTES + 60] ^= 1;
+				killed.at[SEGMENT + 60] ^= 1;
 			outcome_t outcome = read_bytes(killed.at, killed.count);
-			memcpy(killed.at + BITACTOR_SEGMENT_BYTES, header, sizeof header);
+			memcpy(killed.at + SEGMENT, header, sizeof header);
 			CHECK_EQ(outcome.status, BITACTOR_CORRUPT);
 			CHECK(strstr(outcome.error.text, "segment 1, offset 0, seq") != NULL);
 		}
 	}
 	SCENARIO("an open segment in the middle is CORRUPT") {
 		uint8_t *copy = memcpy(malloc(killed.count), killed.at, killed.count);
-		uint8_t *header = copy + BITACTOR_SEGMENT_BYTES;
+		uint8_t *header = copy + SEGMENT;
 		memset(header + 24, 0, 4), memset(header + 40, 0, 8), memset(header + 72, 0, 32);
 		header[120] = 1;
 		rig_recheck_header(header);
@@ -357,7 +364,7 @@ open_records(void)
 		uint8_t *copy = memcpy(malloc(killed.count), killed.at, killed.count);
 		uint8_t *rest = copy + open_base + at;
 		memset(rest + 24, 0, 8);
-		memset(rest + 32, 0, BITACTOR_SEGMENT_BYTES - at - 32);
+		memset(rest + 32, 0, SEGMENT - at - 32);
 		rest[6] = 0;
 		rest[7] = BITACTOR_RECORD_WRITTEN | BITACTOR_RECORD_OUTSIDE;
 		memset(rest + 12, 0, 4);
@@ -374,7 +381,8 @@ open_records(void)
 	}
 	SCENARIO("an open record with others behind it is CORRUPT") {
 		size_t middle = open_count / 2;
-		while (bytes[open_offsets[middle] + 5] == 0xFF || bytes[open_offsets[middle] + 7] & 2)
+		while (bytes[open_offsets[middle] + 5] == 0xFF ||
+		       (bytes[open_offsets[middle] + 7] & BITACTOR_RECORD_HAS_DATA) != 0)
 			middle--;
 		at = open_offsets[middle];
 		memcpy(&word3, bytes + at + 24, 8);
@@ -406,7 +414,7 @@ static void
 lengths(void)
 {
 	SCENARIO("a length that is announced is not believed") {
-		GIVEN("a SCHEMA, a PROGRAM and an OUTPUT that claim to be huge, their checks right");
+		GIVEN("a SCHEMA, a PROGRAM and OUTPUTs that claim to be huge, with right checks");
 		uint32_t offsets[2048];
 		size_t count = rig_offsets(killed.at, offsets), tried = 0;
 		for (size_t i = 0; i < count; i++) {
@@ -425,6 +433,44 @@ lengths(void)
 		}
 		CHECK(tried > 3);
 	}
+}
+
+/* The data of the first KIND_PLAIN, if it may have at most `most` bytes. */
+static void
+ask_for_data(size_t most, bitactor_status_t expected)
+{
+	bitactor_trace_reader_t *reader = opened("most.bitrace");
+	bitactor_record_t record;
+	const uint8_t *bytes;
+	size_t byte_count;
+	bitactor_error_t error = { 0 };
+	do
+		CHECK_EQ(bitactor_trace_next(reader, &record, NULL, &error), BITACTOR_OK);
+	while (record.kind != KIND_PLAIN && bdd_broken == 0);
+	CHECK_EQ(bitactor_trace_data(reader, most, &bytes, &byte_count, &error), expected);
+	CHECK_EQ(byte_count, expected == BITACTOR_OK ? 3000 : 0);
+	CHECK_EQ(expected == BITACTOR_OK || strstr(error.text, "more DATA") != NULL, true);
+	CHECK_EQ(bitactor_trace_data(reader, most, &bytes, &byte_count, &error), expected);
+	CHECK_EQ(byte_count, 0); /* there is no more of it */
+	bitactor_trace_close(reader);
+}
+
+/* The last DATA record of the open segment that follows another; 0: none. */
+static size_t
+second_data_record(void)
+{
+	static const uint8_t data[2] = { 0x16, 0xFF };
+	size_t found = 0;
+	for (size_t i = 1; i < open_count; i++)
+		if (memcmp(killed.at + open_base + open_offsets[i - 1] + 4, data, 2) == 0 &&
+		    memcmp(killed.at + open_base + open_offsets[i] + 4, data, 2) == 0)
+			found = i;
+	return found;
+}
+
+static void
+data_given(void)
+{
 	SCENARIO("no more data is kept than the caller wants") {
 		rig_t rig;
 		static uint8_t data[3000];
@@ -434,34 +480,12 @@ lengths(void)
 		(void)bitactor_drain(rig.engine, 8, NULL);
 		rig_close(&rig);
 		rig_end(&rig);
-		for (size_t most = 2999; most <= 3000; most++) {
-			bitactor_trace_reader_t *reader = opened("most.bitrace");
-			bitactor_record_t record;
-			const uint8_t *bytes;
-			size_t byte_count;
-			bitactor_error_t error = { 0 };
-			do
-				CHECK_EQ(bitactor_trace_next(reader, &record, NULL, &error), BITACTOR_OK);
-			while (record.kind != KIND_PLAIN && bdd_broken == 0);
-			CHECK_EQ(bitactor_trace_data(reader, most, &bytes, &byte_count, &error),
-			         most == 3000 ? BITACTOR_OK : BITACTOR_CORRUPT);
-			CHECK_EQ(byte_count, most == 3000 ? 3000 : 0);
-			CHECK_EQ(most == 3000 || strstr(error.text, "more DATA") != NULL, true);
-			AND("asked again there is no more of it");
-			CHECK_EQ(bitactor_trace_data(reader, most, &bytes, &byte_count, &error),
-			         most == 3000 ? BITACTOR_OK : BITACTOR_CORRUPT);
-			CHECK_EQ(byte_count, 0);
-			bitactor_trace_close(reader);
-		}
+		ask_for_data(3000, BITACTOR_OK);
+		ask_for_data(2999, BITACTOR_CORRUPT);
+		ask_for_data(0, BITACTOR_CORRUPT);
 	}
 	SCENARIO("data that the end of the trace cut off is given as far as it goes") {
-		size_t cut = 0; /* the last DATA record of the open segment that another follows */
-		for (size_t i = 0; i + 1 < open_count; i++)
-			if (killed.at[open_base + open_offsets[i] + 4] == 0x16 &&
-			    killed.at[open_base + open_offsets[i] + 5] == 0xFF &&
-			    killed.at[open_base + open_offsets[i + 1] + 4] == 0x16 &&
-			    killed.at[open_base + open_offsets[i + 1] + 5] == 0xFF)
-				cut = i + 1;
+		size_t cut = second_data_record();
 		CHECK(cut > 0);
 		(void)rig_forge("forged.bitrace", "killed.bitrace", killed.at,
 		                open_base + open_offsets[cut]);
@@ -485,7 +509,7 @@ static void
 refusals(void)
 {
 	SCENARIO("what is no trace is refused when it is opened") {
-		static uint8_t zeros[BITACTOR_SEGMENT_BYTES];
+		static uint8_t zeros[SEGMENT];
 		outcome_t outcome = read_bytes(zeros, 0);
 		CHECK_EQ(outcome.status, BITACTOR_CORRUPT);
 		CHECK(strstr(outcome.error.text, "the file is empty") != NULL);
@@ -494,10 +518,10 @@ refusals(void)
 		CHECK(strstr(outcome.error.text, "wrong magic") != NULL);
 		outcome = read_bytes(killed.at, 100);
 		CHECK_EQ(outcome.status, BITACTOR_CORRUPT);
-		outcome = read_bytes(killed.at + open_base, BITACTOR_SEGMENT_BYTES);
+		outcome = read_bytes(killed.at + open_base, SEGMENT);
 		CHECK_EQ(outcome.status, BITACTOR_CORRUPT);
 		CHECK(strstr(outcome.error.text, "its header has number") != NULL);
-		uint8_t *copy = memcpy(malloc(BITACTOR_SEGMENT_BYTES), killed.at, BITACTOR_SEGMENT_BYTES);
+		uint8_t *copy = memcpy(malloc(SEGMENT), killed.at, SEGMENT);
 		memset(copy + 24, 0, 4), memset(copy + 40, 0, 8);
 		copy[120] = 1;
 		rig_recheck_header(copy);
@@ -506,11 +530,11 @@ refusals(void)
 		CHECK(strstr(outcome.error.text, "ends before its first record") != NULL);
 		copy[108] = 2;
 		rig_recheck_header(copy);
-		outcome = read_bytes(copy, BITACTOR_SEGMENT_BYTES);
+		outcome = read_bytes(copy, SEGMENT);
 		CHECK_EQ(outcome.status, BITACTOR_UNSUPPORTED);
 		copy[108] = 1, copy[111] = 1;
 		rig_recheck_header(copy);
-		outcome = read_bytes(copy, BITACTOR_SEGMENT_BYTES);
+		outcome = read_bytes(copy, SEGMENT);
 		CHECK_EQ(outcome.status, BITACTOR_UNSUPPORTED);
 		free(copy);
 	}
@@ -522,7 +546,7 @@ refusals(void)
 		CHECK_EQ(bitactor_trace_open(NULL, &reader, NULL), BITACTOR_ERROR);
 		CHECK(reader == NULL);
 		CHECK_EQ(bitactor_trace_open("x", NULL, NULL), BITACTOR_ERROR);
-		CHECK_EQ(bitactor_trace_open(rig_path("none", NULL), &reader, NULL), BITACTOR_IO);
+		CHECK_EQ(bitactor_trace_open(rig_trace("none"), &reader, NULL), BITACTOR_IO);
 		CHECK_EQ(bitactor_trace_next(NULL, &record, NULL, NULL), BITACTOR_ERROR);
 		CHECK_EQ(bitactor_trace_data(NULL, 1, &bytes, &count, NULL), BITACTOR_ERROR);
 		CHECK_EQ(bitactor_trace_turn(NULL) + bitactor_trace_segment(NULL), 0);
@@ -536,11 +560,13 @@ main(void)
 {
 	rig_begin();
 	model();
+	facts_known();
 	make_killed();
 	ends();
 	breaks();
 	open_records();
 	lengths();
+	data_given();
 	refusals();
 	free(killed.at);
 	return bdd_close();

@@ -12,7 +12,7 @@ static verdict_t
 verify(const char *name)
 {
 	verdict_t verdict = { 0 };
-	verdict.status = bitactor_trace_verify(rig_path(name, NULL), NULL, &verdict.report,
+	verdict.status = bitactor_trace_verify(rig_trace(name), NULL, &verdict.report,
 	                                       &verdict.error);
 	CHECK_EQ(verdict.error.status, verdict.status);
 	return verdict;
@@ -70,7 +70,7 @@ good(void)
 		for (int deep = 0; deep < 2; deep++) {
 			bitactor_verify_options_t options = { .deep = deep, .head = rig.head };
 			bitactor_verify_report_t report;
-			CHECK_EQ(bitactor_trace_verify(rig_path("good.bitrace", NULL), &options, &report,
+			CHECK_EQ(bitactor_trace_verify(rig_trace("good.bitrace"), &options, &report,
 			                               NULL), BITACTOR_OK);
 			CHECK_EQ(report.closed, true);
 			CHECK_EQ(report.compared, stats.records + 1); /* and CLOSE */
@@ -81,7 +81,7 @@ good(void)
 			CHECK_EQ(report.failed, stats.failed);
 			CHECK_EQ(report.overruns, stats.overruns);
 			CHECK_EQ(report.segments, stats.segments);
-			CHECK_EQ(report.bytes, report.segments * BITACTOR_SEGMENT_BYTES);
+			CHECK_EQ(report.bytes, report.segments * SEGMENT);
 			CHECK_EQ(memcmp(report.head, rig.head, sizeof rig.head), 0);
 			CHECK(report.records > report.compared);
 			CHECK_EQ(report.open_record, false);
@@ -91,12 +91,17 @@ good(void)
 		bitactor_error_t error = { 0 };
 		bitactor_verify_options_t options = { .head = rig.head };
 		rig.head[31] ^= 1;
-		CHECK_EQ(bitactor_trace_verify(rig_path("good.bitrace", NULL), &options, &report,
+		CHECK_EQ(bitactor_trace_verify(rig_trace("good.bitrace"), &options, &report,
 		                               &error), BITACTOR_CORRUPT);
 		CHECK(strstr(error.text, "good.bitrace: head differs: it is ") != NULL);
 		CHECK_EQ(report.bad_segment, report.segments - 1);
 		rig_end(&rig);
 	}
+}
+
+static void
+good_of_all_sorts(void)
+{
 	SCENARIO("traces of many kinds are good: no schema, virtual, seeds, stopped") {
 		for (uint64_t seed = 0; seed < 24 * rig_scale(); seed++) {
 			rig_t rig;
@@ -110,8 +115,8 @@ good(void)
 			if (verdict.status != BITACTOR_OK)
 				printf("   seed %" PRIu64 ": %s\n", seed, verdict.error.text);
 			bitactor_verify_options_t deep = { .deep = true };
-			CHECK_EQ(bitactor_trace_verify(rig_path("many.bitrace", NULL), &deep, NULL, NULL),
-			         BITACTOR_OK);
+			CHECK_EQ(bitactor_trace_verify(rig_trace("many.bitrace"), &deep, NULL,
+			                               NULL), BITACTOR_OK);
 			rig_end(&rig);
 		}
 	}
@@ -119,11 +124,11 @@ good(void)
 		uint64_t told[2] = { 0 };
 		bitactor_verify_options_t options = { .progress = progress_told,
 			                              .progress_context = told };
-		CHECK_EQ(bitactor_trace_verify(rig_path("good.bitrace", NULL), &options, NULL, NULL),
+		CHECK_EQ(bitactor_trace_verify(rig_trace("good.bitrace"), &options, NULL, NULL),
 		         BITACTOR_OK);
 		rig_bytes_t trace = rig_read(rig_path("good.bitrace", "trace"));
 		CHECK_EQ(told[0], trace.count);
-		CHECK_EQ(told[1], trace.count / BITACTOR_SEGMENT_BYTES);
+		CHECK_EQ(told[1], trace.count / SEGMENT);
 		free(trace.at);
 	}
 }
@@ -134,7 +139,7 @@ good(void)
 static uint32_t
 region_of(uint32_t at, const uint32_t *offsets, size_t count, uint32_t content)
 {
-	if (at < BITACTOR_HEADER_BYTES)
+	if (at < HEADER)
 		return 0;
 	if (at >= content)
 		return at;
@@ -151,7 +156,7 @@ flips(void)
 		rig_make("small.bitrace", 4, 40);
 		CHECK_EQ(verify("small.bitrace").status, BITACTOR_OK);
 		rig_bytes_t trace = rig_read(rig_path("small.bitrace", "trace"));
-		CHECK_EQ(trace.count, BITACTOR_SEGMENT_BYTES);
+		CHECK_EQ(trace.count, SEGMENT);
 		uint32_t offsets[2048], content_bits;
 		size_t count = rig_offsets(trace.at, offsets);
 		memcpy(&content_bits, trace.at + 24, 4);
@@ -173,26 +178,31 @@ flips(void)
 		(void)close(fd);
 		free(trace.at);
 	}
+}
+
+static void
+flips_of_several(void)
+{
 	SCENARIO("a flipped bit is found in any of several segments") {
 		rig_make("long.bitrace", 5, 900);
 		rig_bytes_t trace = rig_read(rig_path("long.bitrace", "trace"));
-		CHECK(trace.count >= 4 * BITACTOR_SEGMENT_BYTES);
+		CHECK(trace.count >= 4 * SEGMENT);
 		int fd = open(rig_path("long.bitrace", "trace"), O_WRONLY | O_CLOEXEC);
 		uint64_t chance = 99;
 		printf("   seed=%" PRIu64 "\n", chance);
 		for (uint64_t i = 0; i < 3000 * rig_scale() && bdd_broken < 20; i++) {
 			uint64_t at = rig_random(&chance) % trace.count;
 			if (i % 4 == 0)
-				at = at / BITACTOR_SEGMENT_BYTES * BITACTOR_SEGMENT_BYTES + at % 128;
+				at = at / SEGMENT * SEGMENT + at % 128;
 			uint8_t flipped = trace.at[at] ^ (uint8_t)(1u << i % 8);
-			uint8_t *segment = trace.at + at / BITACTOR_SEGMENT_BYTES * BITACTOR_SEGMENT_BYTES;
+			uint8_t *segment = trace.at + at / SEGMENT * SEGMENT;
 			uint32_t offsets[2048], content_bits;
 			size_t count = rig_offsets(segment, offsets);
 			memcpy(&content_bits, segment + 24, 4);
 			CHECK_EQ(pwrite(fd, &flipped, 1, (off_t)at), 1);
 			verdict_t verdict = verify("long.bitrace");
-			check_place(&verdict, at / BITACTOR_SEGMENT_BYTES,
-			            region_of((uint32_t)(at % BITACTOR_SEGMENT_BYTES), offsets, count,
+			check_place(&verdict, at / SEGMENT,
+			            region_of((uint32_t)(at % SEGMENT), offsets, count,
 			                      content_bits / 8));
 			CHECK_EQ(pwrite(fd, trace.at + at, 1, (off_t)at), 1);
 		}
@@ -203,12 +213,13 @@ flips(void)
 		rig_bytes_t metadata = rig_read(rig_path("long.bitrace", "metadata"));
 		for (size_t at = 0; at < metadata.count; at += 13) {
 			metadata.at[at] ^= 1;
-			rig_write(rig_path("long.bitrace", "metadata"), metadata.at, metadata.count);
+			rig_write(rig_path("long.bitrace", "metadata"), metadata.at,
+			          metadata.count);
 			verdict_t verdict = verify("long.bitrace");
 			CHECK_EQ(verdict.status, BITACTOR_CORRUPT);
 			CHECK_EQ(strcmp(verdict.report.bad_file, "metadata"), 0);
 			CHECK_EQ(verdict.report.bad_offset, at);
-			CHECK(strstr(verdict.error.text, "long.bitrace/metadata: differs at byte") != NULL);
+			CHECK(strstr(verdict.error.text, "/metadata: differs at byte") != NULL);
 			metadata.at[at] ^= 1;
 		}
 		(void)unlink(rig_path("long.bitrace", "metadata"));
@@ -228,13 +239,13 @@ cuts(void)
 {
 	whole = rig_read(rig_path("long.bitrace", "trace"));
 	metadata_of = "long.bitrace";
-	uint64_t last = whole.count / BITACTOR_SEGMENT_BYTES - 1;
+	uint64_t last = whole.count / SEGMENT - 1;
 	SCENARIO("a closed trace that is cut is CORRUPT, but at a segment's end, as if killed") {
 		uint32_t offsets[2048];
-		uint8_t *segment = whole.at + last * BITACTOR_SEGMENT_BYTES;
+		uint8_t *segment = whole.at + last * SEGMENT;
 		size_t count = rig_offsets(segment, offsets);
 		for (size_t i = 0; i < count; i++) {
-			verdict_t verdict = verify_bytes(whole.at, last * BITACTOR_SEGMENT_BYTES +
+			verdict_t verdict = verify_bytes(whole.at, last * SEGMENT +
 			                                                   offsets[i]);
 			check_place(&verdict, last, offsets[i]);
 		}
@@ -243,14 +254,14 @@ cuts(void)
 			uint64_t cut = rig_random(&chance) % whole.count;
 			verdict_t verdict = verify_bytes(whole.at, cut);
 			CHECK_EQ(verdict.status, BITACTOR_CORRUPT);
-			CHECK_EQ(verdict.report.bad_segment, cut / BITACTOR_SEGMENT_BYTES);
+			CHECK_EQ(verdict.report.bad_segment, cut / SEGMENT);
 		}
 		for (uint64_t i = 1; i <= last; i++) {
-			verdict_t verdict = verify_bytes(whole.at, i * BITACTOR_SEGMENT_BYTES);
+			verdict_t verdict = verify_bytes(whole.at, i * SEGMENT);
 			CHECK_EQ(verdict.status, BITACTOR_BUSY);
 			CHECK(strstr(verdict.error.text, "not closed, valid to seq") != NULL);
 			uint64_t first_seq;
-			memcpy(&first_seq, whole.at + i * BITACTOR_SEGMENT_BYTES + 56, 8);
+			memcpy(&first_seq, whole.at + i * SEGMENT + 56, 8);
 			CHECK_EQ(verdict.report.last_seq + 1, first_seq);
 			CHECK_EQ(verdict.report.closed, false);
 		}
@@ -259,14 +270,14 @@ cuts(void)
 		CHECK(strstr(verdict.error.text, "the file is empty") != NULL);
 	}
 	SCENARIO("anything behind CLOSE is found") {
-		uint8_t *longer = calloc(1, whole.count + BITACTOR_SEGMENT_BYTES);
+		uint8_t *longer = calloc(1, whole.count + SEGMENT);
 		memcpy(longer, whole.at, whole.count);
 		verdict_t verdict = verify_bytes(longer, whole.count + 1);
 		check_place(&verdict, last + 1, 0);
-		verdict = verify_bytes(longer, whole.count + BITACTOR_SEGMENT_BYTES);
+		verdict = verify_bytes(longer, whole.count + SEGMENT);
 		check_place(&verdict, last + 1, 0);
-		memcpy(longer + whole.count, whole.at, BITACTOR_SEGMENT_BYTES);
-		verdict = verify_bytes(longer, whole.count + BITACTOR_SEGMENT_BYTES);
+		memcpy(longer + whole.count, whole.at, SEGMENT);
+		verdict = verify_bytes(longer, whole.count + SEGMENT);
 		check_place(&verdict, last + 1, 0);
 		free(longer);
 	}
@@ -277,14 +288,14 @@ static verdict_t
 with_segment(int to, int from, const uint8_t *source)
 {
 	uint8_t *copy = memcpy(malloc(whole.count), whole.at, whole.count);
-	uint8_t *place = copy + to * BITACTOR_SEGMENT_BYTES;
+	uint8_t *place = copy + to * SEGMENT;
 	size_t   count = whole.count;
 	if (from >= 0) {
-		memcpy(place, source + from * BITACTOR_SEGMENT_BYTES, BITACTOR_SEGMENT_BYTES);
+		memcpy(place, source + from * SEGMENT, SEGMENT);
 	} else {
-		memmove(place, place + BITACTOR_SEGMENT_BYTES,
-		        (size_t)(copy + count - place) - BITACTOR_SEGMENT_BYTES);
-		count -= BITACTOR_SEGMENT_BYTES;
+		memmove(place, place + SEGMENT,
+		        (size_t)(copy + count - place) - SEGMENT);
+		count -= SEGMENT;
 	}
 	verdict_t verdict = verify_bytes(copy, count);
 	free(copy);
@@ -316,7 +327,7 @@ segments(void)
 	SCENARIO("a byte changed with its check made anew breaks the root") {
 		GIVEN("one more in a payload of segment 1, its record's check right again");
 		uint8_t *copy = memcpy(malloc(whole.count), whole.at, whole.count);
-		uint8_t *segment = copy + BITACTOR_SEGMENT_BYTES;
+		uint8_t *segment = copy + SEGMENT;
 		uint32_t offsets[2048];
 		size_t count = rig_offsets(segment, offsets), plain = 0;
 		while (segment[offsets[plain] + 5] != 0 || segment[offsets[plain] + 7] != 0xC0)
@@ -329,27 +340,27 @@ segments(void)
 		CHECK(strstr(verdict.error.text, "its root is not the one") != NULL);
 		WHEN("the next header gets that root, with its CRC");
 		uint8_t root[32];
-		bitactor_blake3(segment, BITACTOR_SEGMENT_BYTES, root);
-		memcpy(segment + BITACTOR_SEGMENT_BYTES + 72, root, 32);
-		rig_recheck_header(segment + BITACTOR_SEGMENT_BYTES);
+		bitactor_blake3(segment, SEGMENT, root);
+		memcpy(segment + SEGMENT + 72, root, 32);
+		rig_recheck_header(segment + SEGMENT);
 		THEN("the next root breaks");
 		verdict = verify_bytes(copy, whole.count);
 		check_place(&verdict, 2, 0);
 		WHEN("all the way to the end");
-		for (size_t i = 3; i < whole.count / BITACTOR_SEGMENT_BYTES; i++) {
-			bitactor_blake3(copy + (i - 1) * BITACTOR_SEGMENT_BYTES, BITACTOR_SEGMENT_BYTES,
+		for (size_t i = 3; i < whole.count / SEGMENT; i++) {
+			bitactor_blake3(copy + (i - 1) * SEGMENT, SEGMENT,
 			                root);
-			memcpy(copy + i * BITACTOR_SEGMENT_BYTES + 72, root, 32);
-			rig_recheck_header(copy + i * BITACTOR_SEGMENT_BYTES);
+			memcpy(copy + i * SEGMENT + 72, root, 32);
+			rig_recheck_header(copy + i * SEGMENT);
 		}
 		THEN("only the head that the user kept tells");
 		verdict = verify_bytes(copy, whole.count);
 		CHECK_EQ(verdict.status, BITACTOR_OK);
 		bitactor_verify_report_t report;
 		bitactor_verify_options_t options = { .head = root };
-		bitactor_blake3(whole.at + whole.count - BITACTOR_SEGMENT_BYTES,
-		                BITACTOR_SEGMENT_BYTES, root);
-		CHECK_EQ(bitactor_trace_verify(rig_path("forged.bitrace", NULL), &options, &report,
+		bitactor_blake3(whole.at + whole.count - SEGMENT,
+		                SEGMENT, root);
+		CHECK_EQ(bitactor_trace_verify(rig_trace("forged.bitrace"), &options, &report,
 		                               NULL), BITACTOR_CORRUPT);
 		free(copy);
 	}
@@ -363,80 +374,114 @@ static verdict_t
 lie(uint32_t offset, uint32_t at, uint64_t value, size_t bytes, bool proved)
 {
 	uint8_t *copy = memcpy(malloc(whole.count), whole.at, whole.count);
-	uint8_t *segment = copy + BITACTOR_SEGMENT_BYTES;
+	uint8_t *segment = copy + SEGMENT;
 	memcpy(segment + offset + at, &value, bytes);
-	if (offset >= BITACTOR_HEADER_BYTES)
+	if (offset >= HEADER)
 		rig_recheck(segment, offset);
 	else
 		rig_recheck_header(segment);
 	if (proved) {
-		bitactor_blake3(segment, BITACTOR_SEGMENT_BYTES, segment + BITACTOR_SEGMENT_BYTES + 72);
-		rig_recheck_header(segment + BITACTOR_SEGMENT_BYTES);
+		bitactor_blake3(segment, SEGMENT, segment + SEGMENT + 72);
+		rig_recheck_header(segment + SEGMENT);
 	}
 	verdict_t verdict = verify_bytes(copy, whole.count);
 	free(copy);
 	return verdict;
 }
 
+/* Records of segment 1 to lie about: bare, with FIELDS, and emitted. */
+enum about { PLAIN, WIDE, EMITTED, ABOUTS };
+
+static const struct told {
+	enum about  about;
+	uint32_t    at;
+	uint64_t    value; /* of the turn: how far before its first or behind its last */
+	size_t      bytes;
+	const char *what;
+} record_lies[] = {
+	{ PLAIN, 0, UINT64_MAX, 4, "before the one" },
+	{ PLAIN, 0, 1, 4, "behind the last turn" },
+	{ PLAIN, 4, 15, 2, "not in the schema" },
+	{ PLAIN, 4, 0xFE00, 2, "not in the schema" },
+	{ PLAIN, 4, 0xFF60, 2, "not assigned" },
+	{ PLAIN, 4, 0xFF00, 2, "flags that" },
+	{ PLAIN, 6, 1, 1, "slots" },
+	{ PLAIN, 7, 0xE0, 1, "flags that" },
+	{ PLAIN, 7, 0xC4, 1, "flags are impossible" },
+	{ PLAIN, 7, 0x80, 1, "flags are impossible" },
+	{ PLAIN, 7, 0xC1, 1, "FIELDS" },
+	{ PLAIN, 7, 0xC2, 1, "data bytes differ" },
+	{ PLAIN, 12, UINT32_MAX, 4, "CAUSE" },
+	{ EMITTED, 12, 0, 4, "no earlier record" },
+	{ EMITTED, 12, UINT32_MAX - 1, 4, "no earlier record" },
+	{ EMITTED, 12, UINT32_MAX, 4, "CAUSE" },
+	{ WIDE, 32 + 20, 1, 4, "data bytes differ" },
+	{ WIDE, 32 + 26, 1, 1, "does not end in zeros" },
+	{ WIDE, 32 + 31, 1, 1, "does not end in zeros" },
+	{ WIDE, 6, 31, 1, "crosses a 1 KiB chunk" },
+};
+
 static void
-lies(void)
+find_records(uint32_t about[ABOUTS])
 {
-	uint32_t offsets[2048], plain = 0, wide = 0, emitted = 0;
-	const uint8_t *segment = whole.at + BITACTOR_SEGMENT_BYTES;
-	size_t count = rig_offsets(segment, offsets);
+	const uint8_t *segment = whole.at + SEGMENT;
+	uint32_t offsets[2048];
+	size_t   count = rig_offsets(segment, offsets);
+	memset(about, 0, ABOUTS * sizeof *about);
 	for (size_t i = 0; i + 2 < count; i++) {
 		const uint8_t *record = segment + offsets[i];
 		if (record[5] == 0 && record[7] == 0xC0 && record[6] == 0)
-			plain = offsets[i];
+			about[PLAIN] = offsets[i];
 		if (record[5] == 0 && record[7] == 0xC1 && record[6] == 1)
-			wide = offsets[i];
+			about[WIDE] = offsets[i];
 		if (record[5] == 0 && record[7] == 0x40 && record[6] == 0)
-			emitted = offsets[i];
+			about[EMITTED] = offsets[i];
 	}
+	for (int i = 0; i < ABOUTS; i++)
+		CHECK(about[i] != 0);
+}
+
+static void
+lies_of_records(void)
+{
+	uint32_t about[ABOUTS];
+	find_records(about);
 	SCENARIO("a record that lies is found by the walk, root and checks being right") {
-		CHECK(plain != 0);
-		CHECK(wide != 0);
-		CHECK(emitted != 0);
-		uint64_t turn_begin, turn_end;
-		memcpy(&turn_begin, segment + 32, 8);
-		memcpy(&turn_end, segment + 40, 8);
-		const struct {
-			uint32_t offset, at;
-			uint64_t value;
-			size_t   bytes;
-			const char *what;
-		} told[] = {
-			{ plain, 0, turn_begin - 1, 4, "before the one" },
-			{ plain, 0, turn_end + 1, 4, "behind the last turn" },
-			{ plain, 4, 15, 2, "not in the schema" },
-			{ plain, 4, 0xFE00, 2, "not in the schema" },
-			{ plain, 4, 0xFF60, 2, "not assigned" },
-			{ plain, 6, 1, 1, "slots" },
-			{ plain, 7, 0xE0, 1, "flags that" },
-			{ plain, 7, 0xC4, 1, "flags are impossible" },
-			{ plain, 7, 0x80, 1, "flags are impossible" },
-			{ plain, 7, 0xC1, 1, "FIELDS" },
-			{ plain, 7, 0xC2, 1, "data bytes differ" },
-			{ plain, 12, UINT32_MAX, 4, "CAUSE" },
-			{ emitted, 12, 0, 4, "no earlier record" },
-			{ emitted, 12, UINT32_MAX - 1, 4, "no earlier record" },
-			{ emitted, 12, UINT32_MAX, 4, "CAUSE" },
-			{ wide, 32 + 20, 1, 4, "data bytes differ" },
-			{ wide, 32 + 26, 1, 1, "does not end in zeros" },
-			{ wide, 32 + 31, 1, 1, "does not end in zeros" },
-			{ wide, 6, 31, 1, "crosses a 1 KiB chunk" },
-		};
-		for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+		for (size_t i = 0; i < sizeof record_lies / sizeof record_lies[0]; i++) {
+			struct told told = record_lies[i];
+			uint64_t turn;
+			memcpy(&turn, whole.at + SEGMENT + (told.value == 1 ? 40 : 32), 8);
+			if (told.at == 0)
+				told.value += turn;
 			for (int proved = 0; proved < 2; proved++) {
-				verdict_t verdict = lie(told[i].offset, told[i].at, told[i].value,
-				                        told[i].bytes, proved);
-				check_place(&verdict, 1, told[i].offset);
-				CHECK(strstr(verdict.error.text, told[i].what) != NULL);
-				if (strstr(verdict.error.text, told[i].what) == NULL)
+				verdict_t verdict = lie(about[told.about], told.at, told.value,
+				                        told.bytes, proved);
+				check_place(&verdict, 1, about[told.about]);
+				CHECK(strstr(verdict.error.text, told.what) != NULL);
+				if (strstr(verdict.error.text, told.what) == NULL)
 					printf("   %zu: %s\n", i, verdict.error.text);
 			}
 		}
 	}
+	SCENARIO("a turn that goes back is found behind a header that allows any") {
+		uint8_t *copy = memcpy(malloc(whole.count), whole.at, whole.count);
+		uint8_t *there = copy + SEGMENT;
+		memset(there + 40, 0xFF, 8); /* timestamp_end */
+		memset(there + about[PLAIN], 0, 4);
+		rig_recheck(there, about[PLAIN]);
+		rig_recheck_header(there);
+		bitactor_blake3(there, SEGMENT, there + SEGMENT + 72);
+		rig_recheck_header(there + SEGMENT);
+		verdict_t verdict = verify_bytes(copy, whole.count);
+		check_place(&verdict, 1, about[PLAIN]);
+		CHECK(strstr(verdict.error.text, "before the one") != NULL);
+		free(copy);
+	}
+}
+
+static void
+lies_of_headers(void)
+{
 	SCENARIO("a header that lies is found, its CRC being right") {
 		const struct {
 			uint32_t at;
@@ -467,39 +512,56 @@ lies(void)
 	}
 }
 
-/* ---- traces that are not closed ---------------------------------------------------------------- */
+/* ---- traces that are not closed ------------------------------------------------------ */
+
+static rig_bytes_t killed; /* `trace`: sealed segments, then an open one */
+static uint64_t    killed_base;
+static uint32_t    killed_offsets[2048], killed_end;
+static size_t      killed_count;
 
 static void
-unclosed(void)
+make_killed(void)
 {
 	rig_t rig;
-	verdict_t verdict;
 	rig_open(&rig, "killed.bitrace", 12);
 	rig_send(&rig, 700);
 	rig_kill(&rig);
 	rig_end(&rig);
-	rig_bytes_t trace = rig_read(rig_path("killed.bitrace", "trace"));
-	uint64_t base = trace.count - BITACTOR_SEGMENT_BYTES;
-	uint8_t *segment = trace.at + base;
-	uint32_t offsets[2048], end = BITACTOR_HEADER_BYTES;
-	size_t count = 0;
+	killed = rig_read(rig_path("killed.bitrace", "trace"));
 	metadata_of = "killed.bitrace";
-	for (; end < BITACTOR_SEGMENT_BYTES && segment[end + 7] != 0; end += 32u + 32u * segment[end + 6])
-		offsets[count++] = end;
+	killed_base = killed.count - SEGMENT;
+	const uint8_t *segment = killed.at + killed_base;
+	killed_end = HEADER;
+	while (killed_end < SEGMENT && segment[killed_end + 7] != 0) {
+		killed_offsets[killed_count++] = killed_end;
+		killed_end += 32u + 32u * segment[killed_end + 6];
+	}
+}
+
+static bool
+is_compared(const uint8_t *record)
+{
+	uint16_t kind;
+	memcpy(&kind, record + 4, 2);
+	return kind != BITACTOR_RECORD_PAD && kind != BITACTOR_RECORD_DATA &&
+	       (record[7] & BITACTOR_RECORD_MEASURED) == 0;
+}
+
+static void
+unclosed(void)
+{
 	SCENARIO("an unclosed trace is BUSY, with the last good seq, wherever it ends") {
-		verdict = verify("killed.bitrace");
+		verdict_t verdict = verify("killed.bitrace");
 		CHECK_EQ(verdict.status, BITACTOR_BUSY);
-		CHECK_EQ(verdict.report.segments, trace.count / BITACTOR_SEGMENT_BYTES);
+		CHECK_EQ(verdict.report.segments, killed.count / SEGMENT);
 		uint64_t compared = verdict.report.compared;
-		uint8_t *copy = memcpy(malloc(trace.count + BITACTOR_SEGMENT_BYTES), trace.at, trace.count);
-		memset(copy + trace.count, 0, BITACTOR_SEGMENT_BYTES);
-		for (size_t i = count; i-- > 0;) {
-			uint16_t kind;
-			memcpy(&kind, segment + offsets[i] + 4, 2);
-			memset(copy + base + offsets[i], 0, BITACTOR_SEGMENT_BYTES - offsets[i]);
-			compared -= kind != BITACTOR_RECORD_PAD && kind != BITACTOR_RECORD_DATA &&
-			            (segment[offsets[i] + 7] & BITACTOR_RECORD_MEASURED) == 0;
-			verdict = verify_bytes(copy, trace.count + (i % 2 ? BITACTOR_SEGMENT_BYTES : 0));
+		uint8_t *copy = calloc(1, killed.count + SEGMENT);
+		memcpy(copy, killed.at, killed.count);
+		for (size_t i = killed_count; i-- > 0;) {
+			uint64_t at = killed_base + killed_offsets[i];
+			memset(copy + at, 0, killed.count - at);
+			compared -= is_compared(killed.at + at);
+			verdict = verify_bytes(copy, killed.count + (i % 2 ? SEGMENT : 0));
 			CHECK_EQ(verdict.status, BITACTOR_BUSY);
 			CHECK_EQ(verdict.report.compared, compared);
 			CHECK_EQ(verdict.report.last_seq, compared - 1);
@@ -508,21 +570,21 @@ unclosed(void)
 		free(copy);
 	}
 	SCENARIO("a byte that is not zero behind its last record is CORRUPT") {
-		for (uint32_t at = end; at < BITACTOR_SEGMENT_BYTES; at += 1 + at % 97) {
+		uint8_t *segment = killed.at + killed_base;
+		for (uint32_t at = killed_end; at < SEGMENT; at += 1 + at % 97) {
 			segment[at] = 1;
-			verdict = verify_bytes(trace.at, trace.count);
+			verdict_t verdict = verify_bytes(killed.at, killed.count);
 			segment[at] = 0;
-			CHECK_EQ(verdict.status, BITACTOR_CORRUPT);
-			CHECK_EQ(verdict.report.bad_segment, base / BITACTOR_SEGMENT_BYTES);
-			CHECK_EQ(verdict.report.bad_offset, at < end + 32 ? end : at);
+			check_place(&verdict, killed_base / SEGMENT,
+			            at < killed_end + 32 ? killed_end : at);
 		}
 	}
 	SCENARIO("an open segment that another follows is CORRUPT where its records end") {
-		uint8_t *copy = calloc(1, trace.count + BITACTOR_SEGMENT_BYTES);
-		memcpy(copy, trace.at, trace.count);
-		memcpy(copy + trace.count, trace.at, BITACTOR_SEGMENT_BYTES);
-		verdict = verify_bytes(copy, trace.count + BITACTOR_SEGMENT_BYTES);
-		check_place(&verdict, base / BITACTOR_SEGMENT_BYTES, end);
+		uint8_t *copy = malloc(killed.count + SEGMENT);
+		memcpy(copy, killed.at, killed.count);
+		memcpy(copy + killed.count, killed.at, SEGMENT);
+		verdict_t verdict = verify_bytes(copy, killed.count + SEGMENT);
+		check_place(&verdict, killed_base / SEGMENT, killed_end);
 		CHECK(strstr(verdict.error.text, "more segments follow") != NULL);
 		free(copy);
 	}
@@ -530,7 +592,7 @@ unclosed(void)
 		rig_bytes_t metadata = rig_read(rig_path("killed.bitrace", "metadata"));
 		metadata.at[100] ^= 1;
 		rig_write(rig_path("killed.bitrace", "metadata"), metadata.at, metadata.count);
-		verdict = verify("killed.bitrace");
+		verdict_t verdict = verify("killed.bitrace");
 		CHECK_EQ(verdict.status, BITACTOR_CORRUPT);
 		CHECK_EQ(strcmp(verdict.report.bad_file, "metadata"), 0);
 		CHECK_EQ(verdict.report.bad_offset, 100);
@@ -540,10 +602,10 @@ unclosed(void)
 		CHECK_EQ(verify("nowhere.bitrace").status, BITACTOR_IO);
 		CHECK_EQ(bitactor_trace_verify(NULL, NULL, NULL, NULL), BITACTOR_ERROR);
 	}
-	free(trace.at);
+	free(killed.at);
 }
 
-/* ---- somebody else's reader ------------------------------------------------------------------- */
+/* ---- somebody else's reader ---------------------------------------------------------- */
 
 /* A file of the source folder, from where this one is compiled. */
 static const char *
@@ -560,7 +622,7 @@ source_path(const char *name)
 static void
 make_example(rig_t *rig)
 {
-	bitactor_trace_options_t options = { .path = rig_path("example.bitrace", NULL) };
+	bitactor_trace_options_t options = { .path = rig_trace("example.bitrace") };
 	bitactor_config_t config;
 	*rig = (rig_t){ 0 };
 	bitactor_config_default(&config);
@@ -622,14 +684,14 @@ independent(void)
 		uint64_t lines;
 		if (system("command -v python3 >/dev/null && command -v b3sum >/dev/null") != 0 ||
 		    access(script, R_OK) != 0) {
-			printf("   (no python3, no b3sum, or not in the source folder: not compared)\n");
+			printf("   (no python3, b3sum or source folder: not compared)\n");
 			continue;
 		}
 		const char *const names[] = { "good.bitrace", "many.bitrace", "long.bitrace" };
 		for (size_t i = 0; i < 3; i++) {
 			verdict_t verdict = verify(names[i]);
 			(void)snprintf(command, sizeof command, "python3 %s %s 2>&1", script,
-			               rig_path(names[i], NULL));
+			               rig_trace(names[i]));
 			CHECK_EQ(rig_run(command, said, sizeof said, &lines), 0);
 			(void)snprintf(expected, sizeof expected,
 			               "closed: %" PRIu64 " records, %" PRIu64 " compared, %" PRIu64
@@ -648,10 +710,11 @@ independent(void)
 			verdict_t verdict = verify_bytes(whole.at, whole.count);
 			whole.at[at] ^= 16;
 			(void)snprintf(command, sizeof command, "python3 %s %s 2>&1", script,
-			               rig_path("forged.bitrace", NULL));
+			               rig_trace("forged.bitrace"));
 			CHECK_EQ(rig_run(command, said, sizeof said, &lines), 1);
-			(void)snprintf(expected, sizeof expected, "segment %" PRIu64 ", offset %" PRIu32
-			               ":", verdict.report.bad_segment, verdict.report.bad_offset);
+			(void)snprintf(expected, sizeof expected,
+			               "segment %" PRIu64 ", offset %" PRIu32 ":",
+			               verdict.report.bad_segment, verdict.report.bad_offset);
 			CHECK(strstr(said, expected) != NULL);
 			if (strstr(said, expected) == NULL)
 				printf("%s\nand not: %s", expected, said);
@@ -664,12 +727,16 @@ main(void)
 {
 	rig_begin();
 	good();
+	good_of_all_sorts();
 	flips();
+	flips_of_several();
 	cuts();
 	segments();
-	lies();
+	lies_of_records();
+	lies_of_headers();
 	example();
 	independent();
+	make_killed();
 	unclosed();
 	free(whole.at);
 	return bdd_close();

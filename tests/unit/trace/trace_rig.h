@@ -25,6 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { SEGMENT = BITACTOR_SEGMENT_BYTES, HEADER = BITACTOR_HEADER_BYTES };
+
 /* ---- chance, files, folders -------------------------------------------------- */
 
 static inline uint64_t
@@ -84,6 +86,12 @@ rig_path(const char *name, const char *part)
 	return path;
 }
 
+static inline const char *
+rig_trace(const char *name)
+{
+	return rig_path(name, NULL);
+}
+
 typedef struct rig_bytes {
 	uint8_t *at;
 	size_t   count;
@@ -121,13 +129,13 @@ rig_write(const char *path, const void *bytes, size_t count)
 static inline const char *
 rig_forge(const char *name, const char *like, const void *trace, size_t count)
 {
-	rig_remove(rig_path(name, NULL));
-	(void)mkdir(rig_path(name, NULL), 0777);
+	rig_remove(rig_trace(name));
+	(void)mkdir(rig_trace(name), 0777);
 	rig_bytes_t metadata = rig_read(rig_path(like, "metadata"));
 	rig_write(rig_path(name, "metadata"), metadata.at, metadata.count);
 	rig_write(rig_path(name, "trace"), trace, count);
 	free(metadata.at);
-	return rig_path(name, NULL);
+	return rig_trace(name);
 }
 
 /* ---- the engine ---------------------------------------------------------------- */
@@ -287,8 +295,8 @@ rig_open_with(rig_t *rig, const char *name, uint64_t seed, unsigned flags)
 {
 	*rig = (rig_t){ .chance = seed * UINT64_C(0x9E3779B97F4A7C15) + 1 };
 	(void)snprintf(rig->name, sizeof rig->name, "%s", name);
-	rig_remove(rig_path(name, NULL));
-	bitactor_trace_options_t options = { .path = rig_path(name, NULL) };
+	rig_remove(rig_trace(name));
+	bitactor_trace_options_t options = { .path = rig_trace(name) };
 	for (int i = 0; i < 16; i++)
 		options.uuid[i] = (uint8_t)(seed * 31 + (uint64_t)i);
 	if ((flags & RIG_SCHEMA) != 0) {
@@ -364,8 +372,8 @@ rig_send(rig_t *rig, size_t count)
 		size_t turn = 1 + rig_random(&rig->chance) % 8;
 		for (; turn > 0 && count > 0; turn--, count--) {
 			uint64_t draw = rig_random(&rig->chance);
-			bitactor_signal_t signal = { .kind = (uint16_t)(draw % 16 < RIG_KINDS ? draw % 16 : 0),
-				                     .payload = draw >> 8 & 0xFFFFF };
+			bitactor_signal_t signal = { .payload = draw >> 8 & 0xFFFFF };
+			signal.kind = (uint16_t)(draw % 16 < RIG_KINDS ? draw % 16 : KIND_PLAIN);
 			if ((draw & 0x30000000) == 0) {
 				signal.context = draw >> 7;
 				signal.timestamp = draw;
@@ -465,7 +473,7 @@ rig_run(const char *command, char *said, size_t room, uint64_t *lines)
 static inline size_t
 rig_offsets(const uint8_t *segment, uint32_t offsets[2048])
 {
-	uint32_t content_bits, offset = BITACTOR_HEADER_BYTES;
+	uint32_t content_bits, offset = HEADER;
 	size_t count = 0;
 	memcpy(&content_bits, segment + 24, 4);
 	for (; offset < content_bits / 8; offset += 32u + 32u * segment[offset + 6])

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mixed_dies.c -- mixed, with a handler that ends the process. */
+#define MIXED_DIES
+#include "mixed.h"
