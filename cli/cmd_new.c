@@ -83,16 +83,16 @@ static const char module_text[] =
 static const char makefile_text[] =
 	"# make        build the module, run it on readings.ndjson, check and replay the trace\n"
 	"# make clean  forget what was built\n"
-	"BITACTOR ?= %s\n"
-	"INCLUDE  ?= %s\n"
+	"BITACTOR ?= \1\n"
+	"INCLUDE  ?= \2\n"
 	"CFLAGS   ?= -std=c11 -O2 -Wall -Wextra\n"
 	"\n"
 	"all: @.so\n"
 	"\trm -rf @.bitrace\n"
-	"\t$(BITACTOR) run --module ./@.so --input ndjson:readings.ndjson --trace @.bitrace "
+	"\t\"$(BITACTOR)\" run --module ./@.so --input ndjson:readings.ndjson --trace @.bitrace "
 	"--print alarm\n"
-	"\t$(BITACTOR) verify @.bitrace\n"
-	"\t$(BITACTOR) replay @.bitrace --module ./@.so\n"
+	"\t\"$(BITACTOR)\" verify @.bitrace\n"
+	"\t\"$(BITACTOR)\" replay @.bitrace --module ./@.so\n"
 	"\n"
 	"@.so: @.c\n"
 	"\t$(CC) $(CFLAGS) $(INCLUDE) -fPIC -shared -ffp-contract=off -o $@ @.c\n"
@@ -135,14 +135,15 @@ find_headers(const char *program, char *options, size_t room)
 	if (above_program(program, 2, folder)) { /* PREFIX/bin/bitactor */
 		snprintf(header, sizeof header, "%s/include/bitactor/module.h", folder);
 		if (is_file(header)) {
-			snprintf(options, room, "-I%s/include", folder);
+			snprintf(options, room, "-I\"%s/include\"", folder);
 			return;
 		}
 	}
 	if (above_program(program, 4, folder)) { /* build/release/bin/bitactor */
 		snprintf(header, sizeof header, "%s/runtime/include/bitactor/module.h", folder);
 		if (is_file(header))
-			snprintf(options, room, "-I%s/bitactor/include -I%s/runtime/include",
+			snprintf(options, room,
+			         "-I\"%s/bitactor/include\" -I\"%s/runtime/include\"",
 			         folder, folder);
 	}
 }
@@ -156,9 +157,11 @@ world(const char *path)
 	return EXIT_WORLD;
 }
 
-/* Write a text; every @ that is not make's $@ becomes the name. */
+/* Write a text; every @ that is not make's $@ becomes the name, \1 the program,
+ * \2 the options with which the compiler finds our headers. */
 static bool
-write_file(const char *path, const char *text, const char *name)
+write_file(const char *path, const char *text, const char *name, const char *program,
+           const char *headers)
 {
 	FILE *out = fopen(path, "wx");
 	if (out == NULL)
@@ -166,6 +169,8 @@ write_file(const char *path, const char *text, const char *name)
 	for (const char *at = text; *at != '\0'; at++) {
 		if (*at == '@' && (at == text || at[-1] != '$'))
 			fputs(name, out);
+		else if (*at == '\1' || *at == '\2')
+			fputs(*at == '\1' ? program : headers, out);
 		else
 			putc(*at, out);
 	}
@@ -190,7 +195,6 @@ static int
 new_folder(const char *name)
 {
 	char    program[PATH_MAX], headers[2 * PATH_MAX + 64], path[BITACTOR_NAME_MAX * 2 + 32];
-	char    makefile[sizeof makefile_text + 4 * PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
 	program[length > 0 ? length : 0] = '\0';
 	find_headers(program, headers, sizeof headers);
@@ -198,11 +202,10 @@ new_folder(const char *name)
 	if (mkdir(name, 0777) != 0)
 		return world(name);
 	snprintf(path, sizeof path, "%s/%s.c", name, name);
-	if (!write_file(path, module_text, name))
+	if (!write_file(path, module_text, name, program, headers))
 		return world(path);
 	snprintf(path, sizeof path, "%s/Makefile", name);
-	snprintf(makefile, sizeof makefile, makefile_text, program, headers);
-	if (!write_file(path, makefile, name))
+	if (!write_file(path, makefile_text, name, program, headers))
 		return world(path);
 	snprintf(path, sizeof path, "%s/readings.ndjson", name);
 	if (!write_readings(path))

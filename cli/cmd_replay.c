@@ -178,12 +178,20 @@ print_divergence(const replayed_t *replayed)
 	printf("  before it %" PRIu64 " records came again, equal\n", report->compared);
 }
 
+/* A signal ended it before the trace ended: what was not played is not equal. */
+static bool
+is_stopped(const replayed_t *replayed, bitactor_status_t status)
+{
+	return status == BITACTOR_OK && replayed->report.end == BITACTOR_TRACE_MORE;
+}
+
 static void
 print_equal(const replayed_t *replayed)
 {
 	const bitactor_replay_report_t *report = &replayed->report;
-	printf("equal: %" PRIu64 " signals in %" PRIu64
+	printf("%s: %" PRIu64 " signals in %" PRIu64
 	       " turns, every effect is as recorded (%" PRIu64 " records)\n",
+	       is_stopped(replayed, BITACTOR_OK) ? "stopped, equal so far" : "equal",
 	       report->signals, report->turn, report->compared);
 	if (report->end == BITACTOR_TRACE_NOT_CLOSED)
 		puts("the trace is not closed: that is all that was written");
@@ -200,7 +208,8 @@ print_json(const replayed_t *replayed, bitactor_status_t status, const bitactor_
 	json_open(&json, NULL, '{');
 	json_text(&json, "trace", replayed->path);
 	json_text(&json, "status", bitactor_status_name(status));
-	json_bool(&json, "equal", status == BITACTOR_OK);
+	json_bool(&json, "equal", status == BITACTOR_OK && !is_stopped(replayed, status));
+	json_bool(&json, "stopped", is_stopped(replayed, status));
 	json_bool(&json, "closed", report->end == BITACTOR_TRACE_CLOSED);
 	json_u64(&json, "signals", report->signals);
 	json_u64(&json, "turns", report->turn);
@@ -239,14 +248,14 @@ play(replayed_t *replayed, bitactor_error_t *error)
 	if (status != BITACTOR_OK)
 		return status;
 	bitactor_replay_facts(replayed->replay, &replayed->facts);
+	dying = replayed; /* before the module is started: its init may die, too */
+	setup_catch_stop();
+	setup_catch_death(last_words);
 	status = setup_engine(&replayed->setup, bitactor_replay_config(replayed->replay),
 	                      replayed->facts.program_text, replayed->facts.program_bytes,
 	                      replayed->module, error);
 	if (status != BITACTOR_OK)
 		return status;
-	dying = replayed;
-	setup_catch_stop();
-	setup_catch_death(last_words);
 	return bitactor_replay_run(replayed->replay, replayed->setup.engine, &setup_stop,
 	                           &replayed->report, error);
 }

@@ -319,10 +319,6 @@ play(run_t *run, bitactor_error_t *error)
 		.before_wait = before_wait,
 		.context     = run,
 	};
-	dying = run;
-	setup_catch_stop();
-	setup_catch_death(last_words);
-
 	run->began_ns = now_ns();
 	uint64_t before = allocations_so_far();
 	bitactor_status_t status = bitactor_session_run(&run->session, error);
@@ -533,8 +529,8 @@ summarise(const run_t *run)
 	else if (!run->quiet)
 		print_text(run, &stats, &read);
 	if (run->session.stopped)
-		fprintf(stderr, "bitactor run: stopped by signal %d; the trace is closed\n",
-		        (int)setup_stop);
+		fprintf(stderr, "bitactor run: stopped by signal %d%s\n", (int)setup_stop,
+		        run->trace_path != NULL ? "; the trace is closed" : "");
 }
 
 /* ---- the command -------------------------------------------------------- */
@@ -544,8 +540,13 @@ run_all(run_t *run)
 {
 	bitactor_error_t  error  = { .status = BITACTOR_OK };
 	bitactor_status_t status = load(run, &error);
-	if (status == BITACTOR_OK)
+	if (status == BITACTOR_OK) {
+		/* before there is a trace to close, and a module to start */
+		dying = run;
+		setup_catch_stop();
+		setup_catch_death(last_words);
 		status = open_trace(run, &error);
+	}
 	if (status == BITACTOR_OK)
 		status = make_engine(run, &error);
 	if (status == BITACTOR_OK) {

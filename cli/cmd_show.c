@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_show.c -- bitactor show: the records of a trace, a line each.
  *
- * By default signals, rejections and outputs, each with its data; with --all
- * every record there is, PAD and DATA too: as many lines as babeltrace2 prints.
+ * By default signals, rejections, fibers that go on, and outputs, each with its
+ * data; with --all every record there is, PAD and DATA too: as many lines as
+ * babeltrace2 prints.
  */
 #include "cmd.h"
 #include "json.h"
@@ -20,7 +21,7 @@ typedef struct show {
 	bitactor_trace_facts_t   facts;
 	bool     all, json;
 	uint64_t from, to;
-	uint64_t last_seq;
+	uint64_t last_seq; /* complete: one in dispatch is shown, not counted */
 	bool     any_seq;
 } show_t;
 
@@ -30,8 +31,8 @@ is_wanted(const show_t *show, const bitactor_record_t *record, uint64_t seq)
 	if (seq < show->from || seq > show->to)
 		return false;
 	return show->all || record->kind < BITACTOR_MAX_KINDS ||
-	       record->kind == BITACTOR_RECORD_REJECT || record->kind == BITACTOR_RECORD_OUTPUT ||
-	       record->kind == BITACTOR_RECORD_DROP;
+	       record->kind == BITACTOR_RECORD_REJECT || record->kind == BITACTOR_RECORD_RESUME ||
+	       record->kind == BITACTOR_RECORD_OUTPUT || record->kind == BITACTOR_RECORD_DROP;
 }
 
 static void
@@ -61,7 +62,7 @@ show_record(show_t *show, const bitactor_record_t *record, uint64_t seq, bool op
 		               .open = open };
 	uint8_t own[32] = { 0 };
 
-	if (compared) {
+	if (compared && !open) {
 		show->last_seq = seq;
 		show->any_seq  = true;
 	}

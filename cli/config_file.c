@@ -32,6 +32,7 @@ enum { SETTING_COUNT = sizeof settings / sizeof *settings, FILE_MOST = 1 << 20 }
 typedef struct config_file {
 	const char *name;
 	char       *text; /* NUL-terminated */
+	size_t      text_bytes;
 	bitactor_error_t *error;
 } config_file_t;
 
@@ -162,6 +163,7 @@ read_text(config_file_t *file)
 		return bitactor_error_set(file->error, BITACTOR_ERROR, 0,
 		                          "%s: more than 1 MiB is no configuration", file->name);
 	file->text[bytes] = '\0';
+	file->text_bytes  = bytes;
 	return BITACTOR_OK;
 }
 
@@ -196,7 +198,7 @@ config_file_read(const char *name, bitactor_config_t *config, bitactor_loaded_t 
 	bitactor_status_t status = read_text(&file);
 
 	if (status == BITACTOR_OK) {
-		root = json_loads(file.text, JSON_REJECT_DUPLICATES, &where);
+		root = json_loadb(file.text, file.text_bytes, JSON_REJECT_DUPLICATES, &where);
 		status = root != NULL ? set_all(&file, root, config, module)
 		                      : bitactor_error_set(error, BITACTOR_ERROR, 0, "%s:%d: %s",
 		                                           name, where.line, where.text);

@@ -616,6 +616,8 @@ turn_run(bitactor_engine_t *engine, uint64_t max, uint64_t *done)
 {
 	if (engine->recorder.sink_status != BITACTOR_OK)
 		return BITACTOR_IO;
+	if (ba_count_get(&engine->resumes_waiting) > 0 && !fibers_are_home(engine->fibers))
+		return BITACTOR_WRONG_THREAD; /* or their going on would be spent here in vain */
 	uint64_t left_over = emits_waiting(engine);
 	uint64_t length    = ba_queue_length(&engine->queue);
 	/* relaxed: ours, written by this side only */

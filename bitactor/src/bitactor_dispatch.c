@@ -54,7 +54,8 @@ effect_bytes(bitactor_engine_t *engine, const void *bytes, size_t byte_count)
  *      b  result,               cell words 1, 3, 5, ...
  *      effect = a, then b
  *
- * A cell's last bytes that are no whole word count as one, filled up with zero. */
+ * A cell's last bytes that are no whole word count as one, filled up with zero,
+ * and always go into b. */
 static inline __attribute__((always_inline)) uint32_t
 effect_of(bool hw, uint32_t status, uint32_t asked, uint64_t result, const ba_entry_t *entry)
 {

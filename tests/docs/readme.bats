@@ -13,9 +13,9 @@
 setup() {
 	root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	: "${BITACTOR_BUILD:=$root/build/release}"
-	[ -x "$BITACTOR_BUILD/bin/bitactor" ] || skip "bitactor is not built"
+	[ -x "$BITACTOR_BUILD/bin/bitactor" ] || { echo "build it first: make"; return 1; }
 	# A folder that looks like the tree of the project, but may be written to.
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return 1
 	for name in bitactor runtime examples tests tools README.md; do
 		ln -s "$root/$name" "$name"
 	done
@@ -35,12 +35,12 @@ glob() {
 must_print() {
 	local file=$1 pattern line
 	shift
-	exec 3<"$file"
+	exec 5<"$file"
 	for wanted in "$@"; do
 		[ "$wanted" != ... ] || continue
 		pattern=$(glob "$wanted")
 		while :; do
-			if ! IFS= read -r line <&3; then
+			if ! IFS= read -r line <&5; then
 				printf 'this is not printed, or not in this order: %s\nbut:\n' "$wanted"
 				cat "$file"
 				return 1
@@ -49,7 +49,7 @@ must_print() {
 			[[ $line != $pattern ]] || break
 		done
 	done
-	exec 3<&-
+	exec 5<&-
 }
 
 # show COMMAND LINE...: run it as a reader would.
@@ -108,7 +108,7 @@ examples() {
 # What the man pages suppose: the program in PATH, a module and a capture at hand.
 man_page() {
 	PATH=$BITACTOR_BUILD/bin:$PATH
-	ln -s "$BITACTOR_BUILD/modules/can_monitor.so" "$BITACTOR_BUILD"/modules/can_monitor_changed.so .
+	ln -s "$BITACTOR_BUILD"/modules/can_monitor.so "$BITACTOR_BUILD"/modules/can_monitor_changed.so .
 	ln -s "$root/tests/data/can-candumpSample3.txt" bus.log
 	case $1 in
 	bitactor | bitactor-run) ;;

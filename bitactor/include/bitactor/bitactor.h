@@ -271,6 +271,8 @@ typedef struct bitactor_result {
  *             BITACTOR_BUSY   nothing done: the next claim is not published
  *             BITACTOR_CLOSED stopped and empty, or destroyed
  *             BITACTOR_REENTRANT  called from a handler of this engine
+ *             BITACTOR_WRONG_THREAD  nothing done: a fiber that yielded goes on
+ *                             on another thread
  *             BITACTOR_IO     the sink failed
  *   threads   any; one at a time gets the engine, the others wait (a mutex:
  *             deadlock-free, not FIFO)

@@ -138,7 +138,8 @@ bitactor_yield(bitactor_turn_t *turn)
 
 /* Fiber kinds only: wait for the next signal of `kind` to the same actor; it
  * comes here instead of to the kind's handler.  The longest-waiting fiber is
- * served first.  BITACTOR_CANCELLED when the engine stops. */
+ * served first.  BITACTOR_CANCELLED when the engine stops and drains; a stop that
+ * discards runs nobody. */
 static inline bitactor_status_t
 bitactor_await(bitactor_turn_t *turn, uint16_t kind, bitactor_signal_t *signal)
 {

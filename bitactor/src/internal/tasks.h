@@ -232,6 +232,12 @@ home_check(ba_fibers_t *fibers)
 	return fibers->home_thread == self ? BITACTOR_OK : BITACTOR_WRONG_THREAD;
 }
 
+static bool
+fibers_are_home(const ba_fibers_t *fibers)
+{
+	return fibers->home_thread == 0 || fibers->home_thread == (uintptr_t)pthread_self();
+}
+
 bitactor_status_t
 ba_fiber_start(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 {

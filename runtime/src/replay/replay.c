@@ -114,6 +114,17 @@ entry_add_data(entry_t *entry, const void *bytes, size_t byte_count)
 	return true;
 }
 
+static bitactor_status_t
+diverged(bitactor_replay_t *replay, enum bitactor_difference difference, const entry_t *expected,
+         const entry_t *actual, bitactor_error_t *error)
+{
+	replay->report.difference = difference;
+	replay->report.expected   = expected;
+	replay->report.actual     = actual;
+	return bitactor_error_set(error, BITACTOR_CORRUPT, 0, "diverged at seq %" PRIu64,
+	                          expected != NULL ? expected->seq : actual->seq);
+}
+
 /* ---- what was recorded -------------------------------------------------- */
 
 static bool
@@ -322,14 +333,15 @@ poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *er
 		return status;
 	if (!items_reserve(replay, replay->expected.count))
 		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
-	status = fill_batch(replay, batch, error);
-	if (status != BITACTOR_OK)
-		return status;
 	/* a killed process may have left a TURN and nothing behind it */
-	if (batch->max == 0 && at_torn_end(replay))
+	status = fill_batch(replay, batch, error);
+	if (status == BITACTOR_OK && batch->max == 0 && at_torn_end(replay))
 		return BITACTOR_CLOSED;
 	replay->report.turn++;
-	return BITACTOR_OK;
+	if (status == BITACTOR_OK && batch->max == 0) /* no engine takes such a turn */
+		return diverged(replay, BITACTOR_DIFFERENCE_MISSING,
+		                &replay->expected.entries[0], NULL, error);
+	return status;
 }
 
 /* ---- door 2: the clock -------------------------------------------------- */
@@ -407,17 +419,6 @@ difference_of(const entry_t *expected, const entry_t *actual)
 	if (e->effect != a->effect || (flags & BITACTOR_RECORD_FAILED) != 0)
 		return BITACTOR_DIFFERENCE_EFFECT;
 	return BITACTOR_DIFFERENCE_NONE;
-}
-
-static bitactor_status_t
-diverged(bitactor_replay_t *replay, enum bitactor_difference difference, const entry_t *expected,
-         const entry_t *actual, bitactor_error_t *error)
-{
-	replay->report.difference = difference;
-	replay->report.expected   = expected;
-	replay->report.actual     = actual;
-	return bitactor_error_set(error, BITACTOR_CORRUPT, 0, "diverged at seq %" PRIu64,
-	                          expected != NULL ? expected->seq : actual->seq);
 }
 
 /* After a turn, and once before the first: both lists hold the same records? */

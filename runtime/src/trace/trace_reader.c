@@ -21,13 +21,14 @@ struct bitactor_trace_reader {
 	ba_trace_file_t file;
 	ba_trace_walk_t walk;
 
-	uint8_t *segment;   /* its bytes                              */
-	uint64_t next;      /* number of the segment to be read next  */
+	uint8_t *segment;    /* its bytes, and zeros for what the file lacks */
+	uint32_t got;        /* bytes of it that the file has                */
+	uint64_t next;       /* number of the segment to be read next        */
 	uint32_t nonce;
-	uint32_t offset;    /* of the next record                     */
-	uint32_t limit;     /* records end there: content, or 64 KiB  */
-	bool     open;      /* the header says so                     */
-	bool     dispatched; /* the open record was given out          */
+	uint32_t offset;     /* of the next record                           */
+	uint32_t limit;      /* records end there: content, or `got`         */
+	bool     open;       /* the header says so                           */
+	bool     dispatched; /* the open record was given out                */
 
 	bitactor_trace_end_t end;
 	bitactor_error_t     broken; /* said again by every later call */
@@ -67,9 +68,9 @@ good_record_behind(const bitactor_trace_reader_t *reader, uint64_t segment, uint
 	uint32_t nonce = bitactor_segment_nonce(reader->walk.first.uuid, segment);
 	if (offset < BITACTOR_HEADER_BYTES)
 		offset = BITACTOR_HEADER_BYTES;
-	for (; offset < BITACTOR_SEGMENT_BYTES; offset += BITACTOR_RECORD_BYTES)
-		if (bitactor_record_read(reader->segment, nonce, offset, BITACTOR_SEGMENT_BYTES,
-		                         true, &record, NULL) == BITACTOR_OK)
+	for (; offset < reader->got; offset += BITACTOR_RECORD_BYTES)
+		if (bitactor_record_read(reader->segment, nonce, offset, reader->got, true, &record,
+		                         NULL) == BITACTOR_OK)
 			return true;
 	return false;
 }
@@ -118,12 +119,11 @@ static bitactor_status_t
 load(bitactor_trace_reader_t *reader)
 {
 	uint64_t number = reader->next;
-	uint32_t got;
 	bitactor_status_t status = ba_trace_file_segment(&reader->file, number, reader->segment,
-	                                                 &got, &reader->broken);
+	                                                 &reader->got, &reader->broken);
 	if (status != BITACTOR_OK)
 		return status;
-	if (got == 0)
+	if (reader->got == 0)
 		return finish(reader, reader->walk.closed ? BITACTOR_TRACE_CLOSED
 		                                          : BITACTOR_TRACE_NOT_CLOSED);
 
@@ -134,7 +134,7 @@ load(bitactor_trace_reader_t *reader)
 		return end_or_broken(reader, number, 0, reason);
 	if (status == BITACTOR_OK)
 		status = ba_trace_walk_header(&reader->walk, &header, &reason);
-	if (status == BITACTOR_OK && !header.open && got < BITACTOR_SEGMENT_BYTES) {
+	if (status == BITACTOR_OK && !header.open && reader->got < BITACTOR_SEGMENT_BYTES) {
 		reason = "the file ends inside this segment";
 		status = BITACTOR_CORRUPT;
 	}
@@ -144,7 +144,7 @@ load(bitactor_trace_reader_t *reader)
 	reader->open = header.open;
 	reader->nonce = bitactor_segment_nonce(header.uuid, number);
 	reader->offset = BITACTOR_HEADER_BYTES;
-	reader->limit = header.open ? got : header.content_bytes;
+	reader->limit = header.open ? reader->got : header.content_bytes;
 	return BITACTOR_OK;
 }
 
@@ -154,8 +154,8 @@ open_is_last(bitactor_trace_reader_t *reader, const bitactor_record_t *record)
 {
 	bitactor_record_t next;
 	uint32_t offset = record->offset + record->bytes;
-	while (bitactor_record_read(reader->segment, reader->nonce, offset, BITACTOR_SEGMENT_BYTES,
-	                            true, &next, NULL) == BITACTOR_OK &&
+	while (bitactor_record_read(reader->segment, reader->nonce, offset, reader->got, true,
+	                            &next, NULL) == BITACTOR_OK &&
 	       (next.kind == BITACTOR_RECORD_DATA || next.kind == BITACTOR_RECORD_PAD))
 		offset = next.offset + next.bytes;
 	bitactor_status_t status = end_or_broken(reader, reader->walk.segment, offset,

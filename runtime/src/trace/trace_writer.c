@@ -278,11 +278,13 @@ bitactor_trace_writer_last_gasp(bitactor_trace_writer_t *writer, const bitactor_
 	if (bytes == NULL || byte_count > BITACTOR_SEGMENT_BYTES)
 		return;
 	/* pwrite, ftruncate and fstat are system calls and nothing else */
+	int saved_errno = errno;
 	struct stat facts;
 	uint64_t base = segment * BITACTOR_SEGMENT_BYTES, need = base + BITACTOR_SEGMENT_BYTES;
 	if (fstat(writer->trace, &facts) == 0 && (uint64_t)facts.st_size < need)
 		(void)extend_to(writer->trace, need);
 	(void)write_at(writer->trace, bytes, byte_count, base);
+	errno = saved_errno;
 }
 
 const bitactor_error_t *

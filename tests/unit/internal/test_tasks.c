@@ -29,10 +29,9 @@ tell(const char *text)
 }
 
 static void
-tell_of(uint64_t letter, uint64_t number)
+tell_of(uint64_t letter, uint64_t what)
 {
-	char text[3] = { (char)letter, (char)('0' + number % 10), '\0' };
-	tell(text);
+	tell((char[]){ (char)letter, (char)what, '\0' });
 }
 
 static void
@@ -144,7 +143,7 @@ yield_twice(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 	uint64_t letter = signal->payload; /* the signal is gone after the first wait */
 	(void)state;
 	for (uint64_t i = 0; i < 3; i++) {
-		tell_of(letter, i);
+		tell_of(letter, '0' + i);
 		if (i < 2)
 			CHECK_EQ(bitactor_yield(turn), BITACTOR_OK);
 	}
@@ -232,7 +231,7 @@ await_two(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 	for (int i = 0; i < 2; i++) {
 		bitactor_status_t status = bitactor_await(turn, AWAITED, &answer);
 		if (status == BITACTOR_CANCELLED) {
-			tell_of(letter, 'C' - '0');
+			tell_of(letter, 'C');
 			return BITACTOR_CANCELLED;
 		}
 		CHECK_EQ(status, BITACTOR_OK);
@@ -713,8 +712,11 @@ child_overflows(uint64_t below, char *said, size_t said_bytes)
 		_exit(0);
 	}
 	close(ends[1]);
-	ssize_t got = read(ends[0], said, said_bytes - 1);
-	said[got > 0 ? got : 0] = '\0';
+	size_t got = 0;
+	for (ssize_t n; got < said_bytes - 1 &&
+	                (n = read(ends[0], said + got, said_bytes - 1 - got)) > 0;)
+		got += (size_t)n;
+	said[got] = '\0';
 	close(ends[0]);
 	CHECK(waitpid(child, &status, 0) == child);
 	return status;
@@ -803,9 +805,9 @@ inner_fiber(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 {
 	uint64_t letter = signal->payload;
 	(void)state;
-	tell_of(letter, 0);
+	tell_of(letter, '0');
 	CHECK_EQ(bitactor_yield(turn), BITACTOR_OK);
-	tell_of(letter, 1);
+	tell_of(letter, '1');
 	return BITACTOR_OK;
 }
 
@@ -816,7 +818,7 @@ outer_fiber(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 	uint64_t letter = signal->payload;
 	(void)state;
 	for (uint64_t i = 0; i < 2; i++) {
-		tell_of(letter, i);
+		tell_of(letter, '0' + i);
 		more.payload += i;
 		(void)bitactor_tick(inner, &more, NULL);
 		CHECK_EQ(bitactor_yield(turn), BITACTOR_OK);

@@ -303,15 +303,18 @@ killing(void)
 	}
 	SCENARIO("a process that is killed leaves a trace and no lock") {
 		for (int i = 0; i < 12 * (int)rig_scale(); i++) {
-			pid_t child = fork_flushed();
 			rig_remove(rig_trace("shot.bitrace"));
+			pid_t child = fork_flushed();
 			if (child == 0) {
 				rig_t rig;
 				rig_open(&rig, "shot.bitrace", (uint64_t)i);
 				for (;;)
 					rig_send(&rig, 1000);
 			}
-			(void)usleep(20000 + (useconds_t)i * 1733);
+			const char *trace = rig_path("shot.bitrace", "trace");
+			for (int wait = 0; wait < 10000 && access(trace, F_OK) != 0; wait++)
+				(void)usleep(1000);
+			(void)usleep((useconds_t)i * 1733);
 			(void)kill(child, SIGKILL);
 			(void)waitpid(child, NULL, 0);
 			bitactor_verify_report_t report;
