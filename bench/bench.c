@@ -224,8 +224,8 @@ bench_engine_open(bench_t *bench, bench_engine_t *subject, const bitactor_config
 	size_t bytes = bitactor_engine_bytes(config);
 	void  *block = bench_memory(bench, bytes);
 
-	*subject = (bench_engine_t){ .cells = bench_memory(bench, BENCH_KINDS *
-	                                                                  sizeof(bench_cell_t)) };
+	*subject = (bench_engine_t){ .block = block };
+	subject->cells = bench_memory(bench, BENCH_KINDS * sizeof *subject->cells);
 	bitactor_status_t status = BITACTOR_ERROR;
 	if (block != NULL && subject->cells != NULL)
 		status = bitactor_engine_init(block, bytes, config, &subject->engine);
@@ -238,9 +238,7 @@ bench_engine_open(bench_t *bench, bench_engine_t *subject, const bitactor_config
 	}
 	if (status == BITACTOR_OK)
 		return true;
-	free(block);
-	free(subject->cells);
-	*subject      = (bench_engine_t){ .engine = NULL };
+	bench_engine_close(subject);
 	bench->failed = true;
 	return false;
 }
@@ -250,7 +248,7 @@ bench_engine_close(bench_engine_t *subject)
 {
 	if (subject->engine != NULL)
 		(void)bitactor_destroy(subject->engine);
-	free(subject->engine); /* the engine is the start of its block */
+	free(subject->block);
 	free(subject->cells);
 	*subject = (bench_engine_t){ .engine = NULL };
 }

@@ -103,7 +103,7 @@ static const struct clock_way {
 	{ "rdtscp", pass_tscp },
 #endif
 	{ "CLOCK_MONOTONIC", pass_monotonic },
-	{ "CLOCK_MONOTONIC_RAW, or as raw as there is", pass_raw },
+	{ "CLOCK_MONOTONIC_RAW, if there is one", pass_raw },
 #ifdef CLOCK_MONOTONIC_COARSE
 	{ "CLOCK_MONOTONIC_COARSE", pass_coarse },
 #endif

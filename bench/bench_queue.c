@@ -22,7 +22,7 @@ enum {
 	PRODUCERS_MOST = 8,
 	QUEUE_BATCH    = 32,
 	SPINS          = 32, /* then the processor is given to another producer */
-	BOUNCES        = 1000
+	BOUNCES_MOST   = 1000
 };
 
 typedef struct queue_side queue_side_t;
@@ -34,6 +34,7 @@ typedef struct queue_run {
 	int      producers;
 	uint64_t batch; /* QUEUE_BATCH, or 1 */
 	bool     recorded;
+	uint64_t bounces; /* of the line, before a pass */
 	_Atomic int ready;
 	_Atomic int go;
 } queue_run_t;
@@ -87,7 +88,7 @@ static double
 line_bounce(void *argument)
 {
 	const queue_run_t *run = argument;
-	uint64_t  samples[BOUNCES];
+	uint64_t  samples[BOUNCES_MOST];
 	pthread_t other;
 
 	/* relaxed: the thread is created after it */
@@ -95,7 +96,7 @@ line_bounce(void *argument)
 	atomic_store_explicit(&line, 0, memory_order_relaxed);
 	if (pthread_create(&other, NULL, line_answer, NULL) != 0)
 		return 0;
-	for (uint64_t i = 0; i < BOUNCES; i++) {
+	for (uint64_t i = 0; i < run->bounces; i++) {
 		uint64_t began = bench_counts(run->clock);
 		/* release, acquire: the other half of line_answer */
 		atomic_store_explicit(&line, 2 * i + 1, memory_order_release);
@@ -106,8 +107,8 @@ line_bounce(void *argument)
 	/* relaxed: as in line_answer */
 	atomic_store_explicit(&line_stop, 1, memory_order_relaxed);
 	(void)pthread_join(other, NULL);
-	qsort(samples, BOUNCES, sizeof *samples, queue_by_counts);
-	return bench_ns(run->clock, (double)samples[BOUNCES / 2]);
+	qsort(samples, run->bounces, sizeof *samples, queue_by_counts);
+	return bench_ns(run->clock, (double)samples[run->bounces / 2]);
 }
 
 /* ---- a pass ---------------------------------------------------------------------------------- */
@@ -237,6 +238,7 @@ queue_open(bench_t *bench, queue_run_t *run, int way, int crowd, const uint16_t 
 	run->producers = 1 << crowd;
 	run->batch     = way % 2 == 0 ? QUEUE_BATCH : 1;
 	run->recorded  = config.segments > 0;
+	run->bounces   = bench->plan.events < BOUNCES_MOST ? bench->plan.events : BOUNCES_MOST;
 	return bench_engine_open(bench, &run->engine, &config);
 }
 

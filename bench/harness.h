@@ -161,6 +161,7 @@ uint16_t *bench_kinds(bench_t *bench);
 
 typedef struct bench_engine {
 	bitactor_engine_t *engine;
+	void              *block;    /* that it lies in                       */
 	bench_cell_t      *cells;
 	uint64_t           sent;     /* signals that the engine took          */
 	uint64_t           expected; /* sum of all cells after those signals  */

@@ -62,8 +62,8 @@ unknown_command(const char *name)
 	return EXIT_USAGE;
 }
 
-int
-main(int argc, char **argv)
+static int
+answer(int argc, char **argv)
 {
 	if (argc < 2) {
 		fputs("bitactor: which command? see: bitactor --help\n", stderr);
@@ -78,15 +78,19 @@ main(int argc, char **argv)
 		puts("bitactor " BITACTOR_VERSION);
 		return EXIT_AS_ASKED;
 	}
-	for (int i = 0; i < COMMAND_COUNT; i++) {
-		if (strcmp(argv[1], commands[i]->name) != 0)
-			continue;
-		int code = commands[i]->run(argc - 1, argv + 1);
-		if (fflush(stdout) != 0 || ferror(stdout)) {
-			perror("bitactor: standard output");
-			return EXIT_WORLD;
-		}
-		return code;
-	}
+	for (int i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(argv[1], commands[i]->name) == 0)
+			return commands[i]->run(argc - 1, argv + 1);
 	return unknown_command(argv[1]);
+}
+
+int
+main(int argc, char **argv)
+{
+	int code = answer(argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("bitactor: standard output");
+		return EXIT_WORLD;
+	}
+	return code;
 }

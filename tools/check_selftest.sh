@@ -115,6 +115,26 @@ plant docs/architecture.md '\n```mermaid\n  a["planted box"] --> b[session]\n```
 expect tools/check_docs.sh 'nothing that exists in the box "planted box"'
 plant README.md '\n```c\nint planted;\n```\n'
 expect tools/check_docs.sh 'this C is in no example'
+fresh
+sed -i 's/sum == 100/sum == 101/' "$box/tree/README.md" "$box/tree/man/bitactor.3"
+expect tools/check_docs.sh 'it is not examples/01_hello_signal.c'
+expect tools/check_docs.sh 'man/bitactor.3:'
+sed -i 's|`examples/module/thermostat.c`:|A module:|' "$box/tree/README.md"
+expect tools/check_docs.sh 'does not show examples/module/thermostat.c'
+plant docs/architecture.md '\n```\n  a box ---> another box\n```\n'
+expect tools/check_docs.sh 'this drawing names 0'
+plant docs/style.md '\nNever `BITACTOR_PLANTED`.\n'
+expect tools/check_docs.sh 'there is no BITACTOR_PLANTED'
+plant bitactor/src/internal/queue.h '\t_Atomic uint64_t planted_count;\n'
+expect tools/check_docs.sh 'says nothing about the atomic planted_count'
+fresh
+sed -i '/It Fl -deep/d' "$box/tree/man/bitactor-verify.1"
+expect tools/check_docs.sh 'leaves out the option --deep'
+plant man/bitactor-verify.1 '.It Fl -planted\n'
+expect tools/check_docs.sh 'there is no option --planted'
+fresh
+sed -i '/Fn bitactor_crc32c/d' "$box/tree/man/bitactor_telemetry.3"
+expect tools/check_docs.sh 'leaves out the function bitactor_crc32c'
 plant bitactor/include/bitactor/bitactor.h 'BITACTOR_API void bitactor_planted_call(int n);\n'
 expect tools/check_docs.sh 'bitactor_planted_call'
 plant cli/cmd_planted.c "$licence"

@@ -52,7 +52,10 @@ effect_bytes(bitactor_engine_t *engine, const void *bytes, size_t byte_count)
  *
  *      a  status | asked << 32, cell words 0, 2, 4, ...
  *      b  result,               cell words 1, 3, 5, ...
- *      effect = a, then b
+ *      effect = crc of a and b as one word
+ *
+ * CRC is linear, so equal words would cancel if they entered with the same power
+ * of x: those of lane a carry 32 more than any of lane b.
  *
  * A cell's last bytes that are no whole word count as one, filled up with zero,
  * and always go into b. */
@@ -78,7 +81,7 @@ effect_of(bool hw, uint32_t status, uint32_t asked, uint64_t result, const ba_en
 		memcpy(&word, cell, tail);
 		b = ba_crc32c_u64(hw, b, word);
 	}
-	return ba_crc32c_u32(hw, a, b);
+	return ba_crc32c_u64(hw, 0, a | (uint64_t)b << 32);
 }
 
 /* ---- the record of a dispatch ------------------------------------------- */

@@ -79,7 +79,7 @@ json() {
 import json, sys
 it = json.load(sys.stdin)
 for expression in sys.argv[1:]:
-    if not eval(expression):
+    if not eval("(" + expression + ")"):
         sys.exit("not so: %s\nof: %s" % (expression, json.dumps(it)))
 ' "$@"
 }
@@ -90,7 +90,7 @@ json_lines() {
 import json, sys
 it = [json.loads(line) for line in sys.stdin]
 for expression in sys.argv[1:]:
-    if not eval(expression):
+    if not eval("(" + expression + ")"):
         sys.exit("not so: %s\nof %d objects, the last: %s" % (
             expression, len(it), json.dumps(it[-1:])))
 ' "$@"

@@ -35,18 +35,19 @@ mixed_input() {
 			        sys.exit("%s: %s, counted %s" % (key, ours, number))
 			END
 		sound "$name.bitrace" "$monitor"
-		bitactor verify --json "$name.bitrace" >verified
-		# and what was counted is what the trace holds: the same signals, in their order
+		# and the trace holds what was counted: the same signals, in their order
 		bitactor show --json "$name.bitrace" >records
-		python3 - records verified <<-'END' >shown
-			import json, sys
+		python3 - records counted <<-'END'
+			import hashlib, json, sys
+			digest = hashlib.sha256()
 			for line in open(sys.argv[1]):
 			    it = json.loads(line)
 			    if it.get("cause") == "from queue":
-			        print(it["context"], it["payload"], it["timestamp"])
+			        text = "%d %d %d\n" % (it["context"], it["payload"], it["timestamp"])
+			        digest.update(text.encode())
+			if digest.hexdigest() != json.load(open(sys.argv[2]))["sha256"]:
+			    sys.exit("the trace holds other signals")
 			END
-		python3 "$tools/candump_count.py" --list "$file" >listed
-		cmp shown listed
 	done
 }
 

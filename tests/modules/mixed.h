@@ -15,7 +15,7 @@
  * replay must tell from it:
  *
  *      MIXED_CHANGED   from payload 1001 on, each kind does one thing otherwise
- *      MIXED_DIES      count of 1001 ends the process
+ *      MIXED_RAISES    count of 1001 raises this signal
  *      MIXED_VERSION   another version
  *      MIXED_SCHEMA    another field, with the version unchanged
  *      MIXED_BOUNDS    a parameter that takes less
@@ -26,19 +26,18 @@
 #include <bitactor/module.h>
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #ifdef MIXED_CHANGED
 enum { CHANGED = 1 };
 #else
 enum { CHANGED = 0 };
 #endif
-#ifdef MIXED_DIES
-enum { DIES = 1 };
+#ifdef MIXED_RAISES
+enum { RAISES = MIXED_RAISES };
 #else
-enum { DIES = 0 };
+enum { RAISES = 0 };
 #endif
 #ifndef MIXED_VERSION
 #define MIXED_VERSION "1.0"
@@ -65,8 +64,8 @@ static bitactor_status_t
 on_count(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 {
 	sums_t *sums = state;
-	if (DIES && signal->payload == CHANGED_FROM)
-		abort();
+	if (RAISES != 0 && signal->payload == CHANGED_FROM && raise(RAISES) != 0)
+		return BITACTOR_ERROR;
 	sums->counts++;
 	sums->sum += sums->weight * signal->payload + is_changed(signal);
 	bitactor_turn_result(turn, sums->sum);

@@ -339,9 +339,7 @@ effect_of_dispatch(uint32_t status, uint32_t asked, uint64_t result, const uint8
 		lanes[i % 2] = crc_word(lanes[i % 2], le(cell + 8 * i, 8));
 	if (cell_bytes % 8 != 0)
 		lanes[1] = crc_word(lanes[1], le(cell + 8 * words, (int)(cell_bytes % 8)));
-	uint8_t b[4] = { (uint8_t)lanes[1], (uint8_t)(lanes[1] >> 8), (uint8_t)(lanes[1] >> 16),
-		         (uint8_t)(lanes[1] >> 24) };
-	return crc_raw(lanes[0], b, 4);
+	return crc_word(0, lanes[0] | (uint64_t)lanes[1] << 32);
 }
 
 enum { CELL_MAX = 300 };
@@ -540,6 +538,55 @@ test_effects(void)
 					         worker.effects[next++]);
 			CHECK_EQ(next, worker.count);
 			CHECK_EQ(next, 20);
+			trace_forget();
+			probe_close(&probe);
+		}
+	}
+}
+
+/* Answers its own state: the same word goes into the digest twice. */
+static bitactor_status_t
+answers_its_state(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
+{
+	uint64_t *words = state;
+	for (int i = 0; i < 4; i++)
+		words[i] = signal->payload;
+	bitactor_turn_result(turn, signal->payload);
+	return BITACTOR_OK;
+}
+
+static void
+test_effects_do_not_cancel(void)
+{
+	SCENARIO("words that are equal do not cancel in an effect") {
+		GIVEN("cells of one to four words, all of them what the handler answers");
+		WHEN("100 different values come");
+		THEN("no two effects are equal");
+		for (size_t words = 1; words <= 4; words++) {
+			uint64_t cell[4] = { 0 };
+			const bitactor_handler_t handler = { .fn = answers_its_state,
+				                             .state = cell,
+				                             .state_bytes = words * 8,
+				                             .kind = 1 };
+			probe_config(&probe);
+			probe_sink(&probe);
+			probe_open(&probe);
+			CHECK_EQ(bitactor_register_handler(probe.engine, &handler), BITACTOR_OK);
+			for (uint64_t i = 1; i <= 100; i++)
+				probe_send(probe.engine, 1, i);
+			CHECK_EQ(probe_drain(probe.engine, 100), 100);
+			CHECK_EQ(bitactor_telemetry_close(probe.engine, NULL), BITACTOR_OK);
+			walk(&probe.kept);
+			unsigned equal = 0, seen = 0;
+			for (uint32_t i = 0; i < trace.count; i++) {
+				seen += trace.records[i].kind == 1;
+				for (uint32_t k = 0; k < i; k++)
+					equal += trace.records[i].kind == 1 &&
+					         trace.records[k].kind == 1 &&
+					         trace.records[i].effect == trace.records[k].effect;
+			}
+			CHECK_EQ(seen, 100);
+			CHECK_EQ(equal, 0);
 			trace_forget();
 			probe_close(&probe);
 		}
@@ -1703,6 +1750,7 @@ main(int argc, char **argv)
 	test_small_trace(8);
 	test_small_trace(45);
 	test_effects();
+	test_effects_do_not_cancel();
 	test_touched();
 	test_fields();
 	for (uint64_t i = 0; i < probe_scale(STEPS) / STEPS + 1; i++) {

@@ -59,7 +59,7 @@ forge_is_text(uint16_t kind)
 	       kind == BITACTOR_RECORD_SCHEMA;
 }
 
-/* ---- taken apart ------------------------------------------------------------------------ */
+/* ---- taken apart --------------------------------------------------------------------- */
 
 /* Room for one more at `index`. */
 static inline forged_t *
@@ -72,9 +72,10 @@ forge_insert(forge_t *forge, size_t index, const forged_t *what)
 	memmove(&forge->at[index + 1], &forge->at[index],
 	        (forge->count - index) * sizeof *forge->at);
 	forge->count++;
-	for (size_t i = 0; i < forge->count; i++)
-		if (i != index && forge->at[i].cause_at != SIZE_MAX && forge->at[i].cause_at >= index)
-			forge->at[i].cause_at++;
+	for (size_t i = 0; i < forge->count; i++) {
+		size_t *cause_at = &forge->at[i].cause_at;
+		*cause_at += i != index && *cause_at != SIZE_MAX && *cause_at >= index;
+	}
 	forge->at[index] = *what;
 	return &forge->at[index];
 }
@@ -132,7 +133,7 @@ forge_free(forge_t *forge)
 	memset(forge, 0, sizeof *forge);
 }
 
-/* ---- put together ------------------------------------------------------------------------ */
+/* ---- put together -------------------------------------------------------------------- */
 
 static inline void
 put32(uint8_t *to, uint32_t value)
@@ -237,7 +238,8 @@ forge_put_one(forge_t *forge, const forged_t *one, const uint64_t *seqs)
 	uint32_t own    = record->kind == BITACTOR_RECORD_REJECT;
 	uint32_t slots  = 1 + fields + own;
 	uint32_t keep   = record->flags & (BITACTOR_RECORD_OUTSIDE | BITACTOR_RECORD_FAILED);
-	uint32_t flags  = keep | BITACTOR_RECORD_WRITTEN | (fields ? BITACTOR_RECORD_HAS_FIELDS : 0u) |
+	uint32_t flags  = keep | BITACTOR_RECORD_WRITTEN |
+	                 (fields ? BITACTOR_RECORD_HAS_FIELDS : 0u) |
 	                 (one->data_bytes > 0 ? BITACTOR_RECORD_HAS_DATA : 0u);
 	uint8_t  bytes[96] = { 0 };
 
@@ -287,7 +289,7 @@ forge_save(forge_t *forge, const char *name, const char *like)
 	free(seqs);
 }
 
-/* ---- found ----------------------------------------------------------------------------------- */
+/* ---- found --------------------------------------------------------------------------- */
 
 /* The first record that this says yes to; SIZE_MAX: none. */
 static inline size_t

@@ -256,7 +256,7 @@ static const char tape_schema[] = "schema\t1\nkind\t0\tcount\nkind\t1\temit\nkin
                                   "kind\t6\twake\nkind\t7\tplain\nkind\t8\tdata\n"
                                   "kind\t9\tnobody\nport\t0\ta\nport\t1\tb\nport\t2\tc\n";
 
-/* ---- an engine in memory -------------------------------------------------------------- */
+/* ---- an engine in memory ------------------------------------------------------------- */
 
 typedef struct memory {
 	bitactor_engine_t *engine;
@@ -293,7 +293,7 @@ memory_give(memory_t *memory)
 	*memory = (memory_t){ 0 };
 }
 
-/* ---- taping ------------------------------------------------------------------------------ */
+/* ---- taping -------------------------------------------------------------------------- */
 
 typedef struct taping {
 	/* as asked; zero is a good default but for the name */
@@ -402,9 +402,10 @@ random_signal(uint64_t *chance)
 	static const uint16_t kinds[] = { COUNT, COUNT, EMIT, EMIT, SPEAK, FAIL, LARGE, FIBER,
 		                          WAKE, WAKE, PLAIN, DATA, DATA, NOBODY, KINDS, 999 };
 	uint64_t draw = probe_random(chance);
+	uint64_t mask = draw >> 62 == 0 ? UINT64_MAX : 0xFFF;
 	bitactor_signal_t signal = { .kind    = kinds[draw % 16],
 		                     .actor   = (uint32_t)(draw >> 4) % 3,
-		                     .payload = draw >> 8 & (draw >> 62 == 0 ? UINT64_MAX : 0xFFF) };
+		                     .payload = draw >> 8 & mask };
 	if (draw >> 60 < 6) {
 		signal.context   = probe_random(chance);
 		signal.timestamp = draw >> 3;
@@ -477,7 +478,7 @@ tape(const char *name, uint64_t seed, uint64_t signals, bool closed)
 	taping_end(&taping, closed);
 }
 
-/* ---- playing ------------------------------------------------------------------------------ */
+/* ---- playing ------------------------------------------------------------------------- */
 
 typedef struct playing {
 	side_t   side;
@@ -550,7 +551,7 @@ play(playing_t *playing, const char *name)
 	return true;
 }
 
-/* ---- a trace as a list --------------------------------------------------------------------- */
+/* ---- a trace as a list --------------------------------------------------------------- */
 
 typedef struct place {
 	bitactor_record_t record; /* `own` is NULL */

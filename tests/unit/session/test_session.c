@@ -9,7 +9,7 @@
 
 #include "engine_probe.h"
 
-/* ---- a source that follows a script ------------------------------------------------- */
+/* ---- a source that follows a script -------------------------------------------------- */
 
 enum { DATA_MOST = 64, SCRIPT_ITEMS = 6000, SCRIPT_STEPS = 4000 };
 
@@ -115,7 +115,7 @@ add_items(script_t *script, uint16_t kind, uint32_t count)
 		(void)add_item(script, kind, script->item_count);
 }
 
-/* ---- handlers ----------------------------------------------------------------------- */
+/* ---- handlers ------------------------------------------------------------------------ */
 
 enum { KIND_SEE, KIND_EMIT, KIND_ENDLESS, KIND_STATUS, KIND_STOP, KIND_NESTED, KINDS };
 
@@ -207,7 +207,7 @@ on_nested(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 	return BITACTOR_OK;
 }
 
-/* ---- callbacks --------------------------------------------------------------------------- */
+/* ---- callbacks ----------------------------------------------------------------------- */
 
 /* The compared records that the sink has. */
 static uint64_t
@@ -258,7 +258,7 @@ before_wait(void *context, bitactor_error_t *error)
 	               : BITACTOR_OK;
 }
 
-/* ---- a world ----------------------------------------------------------------------------- */
+/* ---- a world ------------------------------------------------------------------------- */
 
 /* Change world->probe.config in between. */
 static world_t *
@@ -432,7 +432,8 @@ test_large_batch(void)
 		world_open(world);
 		GIVEN("5,000 items in the source's own array");
 		add_items(&world->script, KIND_SEE, 5000);
-		add_step(&world->script, (step_t){ .what = SEND, .count = 5000, .own_array = true });
+		add_step(&world->script,
+		         (step_t){ .what = SEND, .count = 5000, .own_array = true });
 		CHECK_EQ(world_run(world), BITACTOR_OK);
 		THEN("all came, in order, in turns of a queueful");
 		check_order(world, 5000);
@@ -456,7 +457,7 @@ test_large_batch(void)
 	}
 }
 
-/* ---- refused ----------------------------------------------------------------------------- */
+/* ---- refused ------------------------------------------------------------------------- */
 
 static void
 test_refused(void)
@@ -487,7 +488,7 @@ test_refused(void)
 	}
 }
 
-/* ---- ticks ------------------------------------------------------------------------------- */
+/* ---- ticks --------------------------------------------------------------------------- */
 
 static void
 test_ticks(void)
@@ -545,7 +546,7 @@ test_ticks(void)
 	}
 }
 
-/* ---- turns ------------------------------------------------------------------------------- */
+/* ---- turns --------------------------------------------------------------------------- */
 
 static void
 test_max(void)
@@ -636,7 +637,7 @@ test_exact(void)
 	}
 }
 
-/* ---- stop -------------------------------------------------------------------------------- */
+/* ---- stop ---------------------------------------------------------------------------- */
 
 static void
 test_stop(void)
@@ -676,6 +677,11 @@ test_stop(void)
 		CHECK_EQ(world->session.offered, 10);
 		world_end(world);
 	}
+}
+
+static void
+test_stop_waiting(void)
+{
 	SCENARIO("stop during a wait, or just before it, ends the wait") {
 		world_t *world = world_begin();
 		world_open(world);
@@ -752,7 +758,30 @@ test_endless(void)
 	}
 }
 
-/* ---- callbacks and failures ----------------------------------------------------------------- */
+/* ---- callbacks and failures ---------------------------------------------------------- */
+
+/* In turn 1, a batch's, in turn 2, a tick's, in turn 3, which works off what that
+ * emitted, or before the wait. */
+static void
+check_callback(bitactor_status_t status, int where)
+{
+	world_t *world = world_begin();
+	world_open(world);
+	world->fail_with = status;
+	world->fail_turn = where < 3 ? (uint64_t)where + 1 : 0;
+	world->fail_wait = where == 3;
+	add_items(&world->script, KIND_SEE, 2);
+	add_item(&world->script, KIND_EMIT, 2)->signal.context = 1;
+	add_step(&world->script, (step_t){ .what = SEND, .count = 2 });
+	add_step(&world->script, (step_t){ .what = SEND, .count = 1, .as_tick = true });
+	add_step(&world->script, (step_t){ .what = NOTHING });
+	add_step(&world->script, (step_t){ .what = END, .status = BITACTOR_IO });
+	CHECK_EQ(world_run(world), status);
+	CHECK(strcmp(world->error.text, where == 3 ? "before_wait" : "after_turn") == 0);
+	CHECK_EQ(world->turns, where < 3 ? where + 1 : 3);
+	CHECK_EQ(world->waits, where == 3);
+	world_end(world);
+}
 
 static void
 test_callbacks(void)
@@ -762,27 +791,8 @@ test_callbacks(void)
 		                                      BITACTOR_CANCELLED };
 	SCENARIO("whatever a callback answers but OK ends the session with it") {
 		for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
-			for (int where = 0; where < 4; where++) {
-				world_t *world = world_begin();
-				world_open(world);
-				world->fail_with = statuses[i];
-				world->fail_turn = where < 3 ? (uint64_t)where + 1 : 0;
-				world->fail_wait = where == 3;
-				add_items(&world->script, KIND_SEE, 2);
-				add_item(&world->script, KIND_EMIT, 2)->signal.context = 1;
-				/* turn 1 is a batch's, turn 2 a tick's, turn 3 works off its emit */
-				add_step(&world->script, (step_t){ .what = SEND, .count = 2 });
-				add_step(&world->script,
-				         (step_t){ .what = SEND, .count = 1, .as_tick = true });
-				add_step(&world->script, (step_t){ .what = NOTHING });
-				add_step(&world->script, (step_t){ .what = END, .status = BITACTOR_IO });
-				CHECK_EQ(world_run(world), statuses[i]);
-				CHECK(strcmp(world->error.text,
-				             where == 3 ? "before_wait" : "after_turn") == 0);
-				CHECK_EQ(world->turns, where < 3 ? where + 1 : 3);
-				CHECK_EQ(world->waits, where == 3);
-				world_end(world);
-			}
+			for (int where = 0; where < 4; where++)
+				check_callback(statuses[i], where);
 	}
 	SCENARIO("a session without callbacks, stop or recorder is a session, too") {
 		world_t *world = world_begin();
@@ -809,6 +819,24 @@ stop_the_engine(void *context, bitactor_error_t *error)
 	return BITACTOR_OK;
 }
 
+/* A sink that takes `good` times; each turn is handed on at once. */
+static void
+check_sink(uint64_t good, bool as_tick)
+{
+	world_t *world = world_begin();
+	world_open(world);
+	world->no_sink_check = true;
+	world->probe.kept.good_calls = good;
+	add_items(&world->script, KIND_SEE, 6);
+	for (int i = 0; i < 6; i++)
+		add_step(&world->script, (step_t){ .what = SEND, .count = 1, .as_tick = as_tick });
+	CHECK_EQ(world_run(world), BITACTOR_IO);
+	CHECK(strstr(world->error.text, "IO") != NULL);
+	CHECK_EQ(world->seen, good + 1);
+	CHECK_EQ(world->turns, good);
+	world_end(world);
+}
+
 static void
 test_failures(void)
 {
@@ -830,22 +858,10 @@ test_failures(void)
 		}
 	}
 	SCENARIO("a sink that fails ends the session with BITACTOR_IO, wherever it is met") {
-		for (int as_tick = 0; as_tick < 2; as_tick++)
-			for (uint64_t good = 0; good < 3; good++) {
-				world_t *world = world_begin();
-				world_open(world);
-				world->no_sink_check = true;
-				world->probe.kept.good_calls = good;
-				add_items(&world->script, KIND_SEE, 6);
-				for (int i = 0; i < 6; i++)
-					add_step(&world->script, (step_t){ .what = SEND, .count = 1,
-						                           .as_tick = as_tick != 0 });
-				CHECK_EQ(world_run(world), BITACTOR_IO);
-				CHECK(strstr(world->error.text, "IO") != NULL);
-				CHECK_EQ(world->seen, good + 1);
-				CHECK_EQ(world->turns, good);
-				world_end(world);
-			}
+		for (uint64_t good = 0; good < 3; good++) {
+			check_sink(good, false);
+			check_sink(good, true);
+		}
 	}
 	SCENARIO("an engine that somebody stops ends the session with BITACTOR_CLOSED") {
 		for (int as_tick = 0; as_tick < 2; as_tick++) {
@@ -888,6 +904,7 @@ main(int argc, char **argv)
 	test_max();
 	test_exact();
 	test_stop();
+	test_stop_waiting();
 	test_endless();
 	test_callbacks();
 	test_failures();

@@ -70,7 +70,7 @@ golden_program(void)
 	return program;
 }
 
-/* ---- refused, or the same again --------------------------------------------------- */
+/* ---- refused, or the same again ------------------------------------------------------ */
 
 static unsigned taken, refused;
 
@@ -109,7 +109,7 @@ refused_or_same_copy(const char *text, size_t text_bytes)
 	return was_taken;
 }
 
-/* ---- random programs --------------------------------------------------------------- */
+/* ---- random programs ----------------------------------------------------------------- */
 
 static void
 random_name(uint64_t *seed, char *out)
@@ -150,7 +150,8 @@ random_limits(uint64_t *seed)
 	config.data_blocks       = (uint32_t)(probe_random(seed) % ((1u << 20) + 1));
 	config.emit_data_blocks  = (uint32_t)(probe_random(seed) % ((1u << 20) + 1));
 	config.output_max        = 8 * (uint32_t)(probe_random(seed) % ((1u << 17) + 1));
-	config.segments          = (uint32_t)(probe_random(seed) % 2 * (2 + probe_random(seed) % 65535));
+	config.segments          = 2 + (uint32_t)(probe_random(seed) % 65535);
+	config.segments         *= (uint32_t)(probe_random(seed) % 2); /* or none */
 	config.fibers            = (uint32_t)(probe_random(seed) % 65536);
 	config.fiber_stack_bytes = 16384 + 4096 * (uint32_t)(probe_random(seed) % 1000);
 	config.budget_ticks      = 1 + (uint32_t)(probe_random(seed) % UINT32_MAX);
@@ -198,7 +199,7 @@ check_round_trip(const bitactor_program_t *program)
 	free(text);
 }
 
-/* ---- scenarios ------------------------------------------------------------------------ */
+/* ---- scenarios ----------------------------------------------------------------------- */
 
 static void
 test_golden(void)
@@ -359,68 +360,71 @@ check_hostile(const char *old, const char *new, unsigned line)
 		printf("\"%s\" -> \"%s\": %s, not line %u\n", old, new, error.text, line);
 }
 
+/* What is wrong, and the line that the error must name. */
+static const struct {
+	const char *old, *new;
+	unsigned    line;
+} hostile[] = {
+	{ "program\t1", "program\t2", 1 },
+	{ "program\t1", "program\t1 ", 1 },
+	{ "program\t1\n", "", 1 },
+	{ "program\t1\n", "\n", 1 },
+	{ "module\tcan_monitor", "module\t", 2 },
+	{ "module\tcan_monitor", "modules\tcan_monitor", 2 },
+	{ "module\tcan_monitor", "module can_monitor", 2 },
+	{ "can_monitor", "can monitor", 2 },
+	{ "can_monitor", "../can_monitor", 2 },
+	{ "can_monitor",
+	  "a123456789012345678901234567890123456789012345678901234567890123", 2 },
+	{ "version\t1.0.0", "version\t", 3 },
+	{ "1.0.0", "1.0\t0", 3 },
+	{ "1.0.0", "1.0\r", 3 },
+	{ "1.0.0", "\xFF", 3 },
+	{ "1.0.0", "12345678901234567890123456789012", 3 },
+	{ "schema\t00", "schema\t0", 4 },
+	{ "schema\t00", "schema\t000", 4 },
+	{ "schema\t00", "schema\t0A", 4 },
+	{ "schema\t00", "schema\t0x", 4 },
+	{ "18446744073709551615", "18446744073709551616", 5 },
+	{ "18446744073709551615", "99999999999999999999", 5 },
+	{ "18446744073709551615", "", 5 },
+	{ "18446744073709551615", "-1", 5 },
+	{ "18446744073709551615", "+1", 5 },
+	{ "18446744073709551615", "01", 5 },
+	{ "18446744073709551615", "0x1", 5 },
+	{ "18446744073709551615", "1 ", 5 },
+	{ "kinds\t3\n", "", 6 },
+	{ "kinds\t3", "kinds\t4294967299", 6 }, /* 3 in 32 bits */
+	{ "kinds\t3", "kind\t3", 6 },
+	{ "kinds\t3", "kinds\t0", 17 }, /* a number, but no engine has it */
+	{ "queue_slots\t512", "queue_slots\t513", 17 },
+	{ "segments\t5", "segments\t1", 17 },
+	{ "flags\t5", "flags\t8", 17 },
+	{ "flags\t5\n", "flags\t5\nflags\t5\n", 18 },
+	{ "flags\t5\n", "flags\t5\n\n", 18 },
+	{ "queue_slots\t512\nemit_slots\t256\n", "emit_slots\t256\nqueue_slots\t512\n", 7 },
+	{ "param\tlate_percent\t150", "param\tlate_percent", 18 },
+	{ "param\tlate_percent\t150", "param\tlate_percent\t", 18 },
+	{ "param\tlate_percent\t150", "param\t\t150", 18 },
+	{ "param\tlate_percent\t150", "param\tlate_percent\t150\t1", 18 },
+	{ "param\tlate_percent\t150", "late_percent\t150", 18 },
+	{ "-9223372036854775808", "-9223372036854775809", 19 },
+	{ "\t9223372036854775807", "\t9223372036854775808", 20 },
+	{ "none\t0", "none\t-0", 21 },
+	{ "none\t0", "none\t00", 21 },
+	{ "none\t0", "none\t-", 21 },
+	{ "none\t0", "low\t0", 21 }, /* a second one of that name */
+	{ "none\t0\n", "none\t0", 21 }, /* cut off before its newline */
+	{ "none\t0\n", "none\t0\nmore", 22 },
+};
+
 static void
 test_hostile(void)
 {
-	static const struct {
-		const char *old, *new;
-		unsigned    line;
-	} cases[] = {
-		{ "program\t1", "program\t2", 1 },
-		{ "program\t1", "program\t1 ", 1 },
-		{ "program\t1\n", "", 1 },
-		{ "program\t1\n", "\n", 1 },
-		{ "module\tcan_monitor", "module\t", 2 },
-		{ "module\tcan_monitor", "modules\tcan_monitor", 2 },
-		{ "module\tcan_monitor", "module can_monitor", 2 },
-		{ "can_monitor", "can monitor", 2 },
-		{ "can_monitor", "../can_monitor", 2 },
-		{ "can_monitor", "a123456789012345678901234567890123456789012345678901234567890123", 2 },
-		{ "version\t1.0.0", "version\t", 3 },
-		{ "1.0.0", "1.0\t0", 3 },
-		{ "1.0.0", "1.0\r", 3 },
-		{ "1.0.0", "\xFF", 3 },
-		{ "1.0.0", "12345678901234567890123456789012", 3 },
-		{ "schema\t00", "schema\t0", 4 },
-		{ "schema\t00", "schema\t000", 4 },
-		{ "schema\t00", "schema\t0A", 4 },
-		{ "schema\t00", "schema\t0x", 4 },
-		{ "18446744073709551615", "18446744073709551616", 5 },
-		{ "18446744073709551615", "99999999999999999999", 5 },
-		{ "18446744073709551615", "", 5 },
-		{ "18446744073709551615", "-1", 5 },
-		{ "18446744073709551615", "+1", 5 },
-		{ "18446744073709551615", "01", 5 },
-		{ "18446744073709551615", "0x1", 5 },
-		{ "18446744073709551615", "1 ", 5 },
-		{ "kinds\t3\n", "", 6 },
-		{ "kinds\t3", "kinds\t4294967299", 6 }, /* 3 in 32 bits */
-		{ "kinds\t3", "kind\t3", 6 },
-		{ "kinds\t3", "kinds\t0", 17 }, /* a number, but no engine has it */
-		{ "queue_slots\t512", "queue_slots\t513", 17 },
-		{ "segments\t5", "segments\t1", 17 },
-		{ "flags\t5", "flags\t8", 17 },
-		{ "flags\t5\n", "flags\t5\nflags\t5\n", 18 },
-		{ "flags\t5\n", "flags\t5\n\n", 18 },
-		{ "queue_slots\t512\nemit_slots\t256\n", "emit_slots\t256\nqueue_slots\t512\n", 7 },
-		{ "param\tlate_percent\t150", "param\tlate_percent", 18 },
-		{ "param\tlate_percent\t150", "param\tlate_percent\t", 18 },
-		{ "param\tlate_percent\t150", "param\t\t150", 18 },
-		{ "param\tlate_percent\t150", "param\tlate_percent\t150\t1", 18 },
-		{ "param\tlate_percent\t150", "late_percent\t150", 18 },
-		{ "-9223372036854775808", "-9223372036854775809", 19 },
-		{ "\t9223372036854775807", "\t9223372036854775808", 20 },
-		{ "none\t0", "none\t-0", 21 },
-		{ "none\t0", "none\t00", 21 },
-		{ "none\t0", "none\t-", 21 },
-		{ "none\t0", "low\t0", 21 }, /* a second one of that name */
-		{ "none\t0\n", "none\t0", 21 }, /* cut off before its newline */
-		{ "none\t0\n", "none\t0\nmore", 22 },
-	};
 	SCENARIO("a text that a run would not have written is refused by its line") {
 		GIVEN("a good text with one thing wrong");
-		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-			check_hostile(cases[i].old, cases[i].new, cases[i].line);
+		for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++)
+			check_hostile(hostile[i].old, hostile[i].new, hostile[i].line);
 		AND("texts with a NUL inside, an endless line, nothing at all");
 		char text[sizeof golden];
 		memcpy(text, golden, sizeof golden);
@@ -439,8 +443,8 @@ test_hostile(void)
 		int  used = snprintf(text, sizeof text, "%.*s",
 		                     (int)(strstr(golden, "param") - golden), golden);
 		for (int i = 0; i < BITACTOR_PROGRAM_PARAMS; i++)
-			used += snprintf(text + used, sizeof text - (size_t)used, "param\tp%d\t%d\n",
-			                 i, -i * 7);
+			used += snprintf(text + used, sizeof text - (size_t)used,
+			                 "param\tp%d\t%d\n", i, -i * 7);
 		CHECK(refused_or_same_copy(text, (size_t)used));
 		used += snprintf(text + used, sizeof text - (size_t)used, "param\tlast\t1\n");
 		CHECK(!refused_or_same_copy(text, (size_t)used));
