@@ -35,7 +35,7 @@
 #define PROBE_SANITIZED 0
 #endif
 
-/* ---- sizes and chance ---------------------------------------------------------- */
+/* ---- sizes and chance ------------------------------------------------ */
 
 /* `n` times BA_SCALE (1), at least 1; a tenth of it under sanitizers. */
 static inline uint64_t
@@ -79,7 +79,7 @@ probe_seed(int argc, char **argv)
 	return seed;
 }
 
-/* ---- memory ----------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------- */
 
 /* Aligned to 64 and to nothing more, and fenced on both sides. */
 static inline void *
@@ -105,7 +105,7 @@ probe_block_give(void *block, size_t bytes)
 	free((uint8_t *)block - 64);
 }
 
-/* ---- the sink ------------------------------------------------------------------------ */
+/* ---- the sink -------------------------------------------------------- */
 
 enum { PROBE_SEGMENTS = 1024 };
 
@@ -158,7 +158,7 @@ probe_sink_take(void *context, uint64_t segment, const uint8_t *bytes, uint32_t 
 	return BITACTOR_OK;
 }
 
-/* ---- the probe ------------------------------------------------------------------------- */
+/* ---- the probe ------------------------------------------------------- */
 
 typedef struct probe {
 	bitactor_config_t  config;
@@ -248,7 +248,7 @@ probe_close(probe_t *probe)
 	probe_block_give(probe->block, probe->block_bytes);
 }
 
-/* ---- what every test asks ------------------------------------------------------------------ */
+/* ---- what every test asks -------------------------------------------- */
 
 static inline bitactor_stats_t
 probe_stats(const bitactor_engine_t *engine)
@@ -278,7 +278,7 @@ probe_send(bitactor_engine_t *engine, uint16_t kind, uint64_t payload)
 	CHECK_EQ(bitactor_enqueue(engine, &signal), BITACTOR_OK);
 }
 
-/* ---- a handler that keeps what it sees -------------------------------------------------------- */
+/* ---- a handler that keeps what it sees ------------------------------- */
 
 enum { PROBE_SEEN = 8192 };
 

@@ -58,7 +58,7 @@ enum {
 	WANTED = 42800
 };
 
-/* ---- the ledger -------------------------------------------------------------- */
+/* ---- the ledger ------------------------------------------------------ */
 
 static uint64_t ledger, ledger_before;
 
@@ -75,7 +75,7 @@ ledger_line(char scenario)
 	ledger_before = ledger;
 }
 
-/* ---- chance -------------------------------------------------------------------- */
+/* ---- chance ---------------------------------------------------------- */
 
 static uint64_t seed;
 
@@ -141,7 +141,7 @@ trace_is_whole(const bitactor_engine_t *engine)
 	CHECK_EQ(bitactor_telemetry_check(engine, &segment, &offset), BITACTOR_OK);
 }
 
-/* ---- a: nobody is there ---------------------------------------------------------- */
+/* ---- a: nobody is there ---------------------------------------------- */
 
 static bitactor_status_t
 count_one(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
@@ -236,7 +236,7 @@ scenario_a(uint64_t *random)
 	ledger_line('a');
 }
 
-/* ---- b: no memory ------------------------------------------------------------------ */
+/* ---- b: no memory ---------------------------------------------------- */
 
 enum { B_BLOCK_BYTES = 640 * 1024 };
 
@@ -464,7 +464,7 @@ scenario_b(void)
 	ledger_line('b');
 }
 
-/* ---- c: many threads ------------------------------------------------------------------ */
+/* ---- c: many threads ------------------------------------------------- */
 
 typedef struct crowd {
 	bitactor_engine_t *engine;
@@ -573,7 +573,7 @@ scenario_c(void)
 	ledger_line('c');
 }
 
-/* ---- d: corruption ----------------------------------------------------------------------- */
+/* ---- d: corruption --------------------------------------------------- */
 
 enum { GOOD_KIND = 17, SIGNAL_BYTES = 48 };
 
@@ -843,7 +843,7 @@ scenario_d(uint64_t *random)
 	ledger_line('d');
 }
 
-/* ---- e: too much --------------------------------------------------------------------------- */
+/* ---- e: too much ----------------------------------------------------- */
 
 typedef struct sequence {
 	uint64_t next, wrong;

@@ -4,8 +4,6 @@
 # shellcheck disable=SC2154  # what is not set here, common.bash sets
 load common
 
-# Its Makefile runs `cc -shared`; a program under a sanitizer cannot always load what
-# was built without, but here it brings all that the module leaves open.
 @test "new NAME, then make: builds without a warning, runs, verifies, replays" {
 	try 0 new gauge
 	says 'gauge/' 'make -C gauge'

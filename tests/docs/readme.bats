@@ -41,7 +41,8 @@ must_print() {
 		pattern=$(glob "$wanted")
 		while :; do
 			if ! IFS= read -r line <&5; then
-				printf 'this is not printed, or not in this order: %s\nbut:\n' "$wanted"
+				echo "not printed, or not in this order: $wanted"
+				echo 'but:'
 				cat "$file"
 				return 1
 			fi
@@ -108,11 +109,13 @@ examples() {
 # What the man pages suppose: the program in PATH, a module and a capture at hand.
 man_page() {
 	PATH=$BITACTOR_BUILD/bin:$PATH
-	ln -s "$BITACTOR_BUILD"/modules/can_monitor.so "$BITACTOR_BUILD"/modules/can_monitor_changed.so .
+	ln -s "$BITACTOR_BUILD"/modules/can_monitor.so .
+	ln -s "$BITACTOR_BUILD"/modules/can_monitor_changed.so .
 	ln -s "$root/tests/data/can-candumpSample3.txt" bus.log
 	case $1 in
 	bitactor | bitactor-run) ;;
-	*) bitactor run --module can_monitor.so --input candump:bus.log --trace bus.bitrace --quiet ;;
+	*) bitactor run --module can_monitor.so --input candump:bus.log --trace bus.bitrace \
+		--quiet ;;
 	esac
 	examples "$1" | play
 }

@@ -31,11 +31,11 @@ same(const char *what, uint64_t engine, uint64_t model)
 	if (engine == model)
 		return;
 	if (differences++ < 10)
-		printf("  step %llu: %s: engine %" PRIu64 ", model %" PRIu64 "\n", step_number, what,
-		       engine, model);
+		printf("  step %llu: %s: engine %" PRIu64 ", model %" PRIu64 "\n", step_number,
+		       what, engine, model);
 }
 
-/* ---- what a handler does ------------------------------------------------------- */
+/* ---- what a handler does --------------------------------------------- */
 
 static uint64_t
 mix(uint64_t x)
@@ -90,7 +90,7 @@ data_of(uint64_t payload, uint8_t bytes[DATA_MAX + 1])
 		bytes[i] = (uint8_t)(payload * 31 + (uint64_t)i);
 }
 
-/* ---- what is compared ------------------------------------------------------------ */
+/* ---- what is compared ------------------------------------------------ */
 
 typedef struct event {
 	uint64_t payload, context;
@@ -128,7 +128,7 @@ story_output(story_t *story, uint32_t port, const void *bytes, size_t byte_count
 	story->output_count++;
 }
 
-/* ---- the engine's side -------------------------------------------------------------- */
+/* ---- the engine's side ----------------------------------------------- */
 
 static probe_t probe;
 
@@ -176,7 +176,7 @@ deliver(void *context, uint32_t port, const void *bytes, size_t byte_count)
 
 static const bitactor_outlet_t outlet = { .deliver = deliver };
 
-/* ---- the model --------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------- */
 
 typedef struct waiting {
 	bitactor_signal_t signal[8 * QUEUE_MOST];
@@ -279,7 +279,8 @@ model_act(const bitactor_signal_t *signal)
 	uint32_t room = OUTPUT_MAX, taken = 0;
 	model.stats.dispatched++;
 	for (uint32_t i = 0; i < deeds.emits; i++)
-		answers = answers * 31 + model_emit(&deeds.emit[i].signal, deeds.emit[i].data_bytes);
+		answers = answers * 31 +
+		          model_emit(&deeds.emit[i].signal, deeds.emit[i].data_bytes);
 	for (uint32_t i = 0; i < deeds.outputs; i++) {
 		uint32_t needed = 8 + (deeds.output_bytes[i] + 7) / 8 * 8;
 		bool     fits   = needed <= room;
@@ -358,7 +359,7 @@ model_enqueue(const bitactor_signal_t *signals, uint64_t count, uint32_t data_by
 	return BITACTOR_OK;
 }
 
-/* ---- steps ---------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------- */
 
 static bitactor_signal_t
 any_signal(uint64_t *random)
@@ -466,7 +467,8 @@ step_compare(void)
 	same("output count", engines.output_count, models.output_count);
 	same("wrong data", engines.wrong_data, 0);
 	engines.count = models.count = 0;
-	same("pending", bitactor_pending_count(probe.engine), model.queue.count + model.emits.count);
+	same("pending", bitactor_pending_count(probe.engine),
+	     model.queue.count + model.emits.count);
 	same("queued", engine.queued, model.queue.count + model.emits.count);
 	same("offered", engine.offered, model.offered);
 	same("adds up", engine.accepted,
@@ -485,7 +487,7 @@ step_compare(void)
 #undef SAME
 }
 
-/* ---- lives ------------------------------------------------------------------------------------- */
+/* ---- lives ----------------------------------------------------------- */
 
 static void
 begin(uint64_t chance)

@@ -18,7 +18,7 @@
 static probe_t      probe;
 static probe_seen_t seen;
 
-/* ---- every public call, with good arguments but for the engine ---------------- */
+/* ---- every public call, with good arguments but for the engine ------- */
 
 static const bitactor_signal_t a_signal = { .kind = 1, .payload = 5 };
 
@@ -251,7 +251,7 @@ test_nulls(void)
 	}
 }
 
-/* ---- limits and memory -------------------------------------------------------------- */
+/* ---- limits and memory ----------------------------------------------- */
 
 static void
 test_limits(void)
@@ -361,7 +361,7 @@ test_tables_are_copied(void)
 	}
 }
 
-/* ---- life ----------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------ */
 
 static void
 test_cycles_are_silent(void)
@@ -437,7 +437,7 @@ test_process_engine(void)
 	}
 }
 
-/* ---- the door ---------------------------------------------------------------------------- */
+/* ---- the door -------------------------------------------------------- */
 
 static void
 test_door(void)
@@ -461,8 +461,10 @@ test_door(void)
 		CHECK_EQ(bitactor_enqueue(engine, &reserved), BITACTOR_INVALID_SIGNAL);
 		CHECK_EQ(bitactor_enqueue(engine, &length), BITACTOR_INVALID_SIGNAL);
 		CHECK_EQ(bitactor_tick(engine, &length, NULL), BITACTOR_INVALID_SIGNAL);
-		CHECK_EQ(bitactor_enqueue_data(engine, &reserved, data, 4), BITACTOR_INVALID_SIGNAL);
-		CHECK_EQ(bitactor_enqueue_data(engine, &a_signal, data, 17), BITACTOR_INVALID_SIGNAL);
+		CHECK_EQ(bitactor_enqueue_data(engine, &reserved, data, 4),
+		         BITACTOR_INVALID_SIGNAL);
+		CHECK_EQ(bitactor_enqueue_data(engine, &a_signal, data, 17),
+		         BITACTOR_INVALID_SIGNAL);
 		CHECK_EQ(probe_stats(engine).refused_invalid, 7);
 
 		CHECK_EQ(bitactor_enqueue(engine, &last_kind), BITACTOR_OK);
@@ -605,7 +607,7 @@ test_data(void)
 	}
 }
 
-/* ---- turns ------------------------------------------------------------------------------------ */
+/* ---- turns ----------------------------------------------------------- */
 
 /* Kind 1 emits a signal of kind 2 with ten times its payload. */
 static bitactor_status_t
@@ -797,7 +799,7 @@ test_busy(void)
 	}
 }
 
-/* ---- calls from inside --------------------------------------------------------------------------- */
+/* ---- calls from inside ----------------------------------------------- */
 
 static bitactor_status_t from_inside[CALLS], from_sink, from_outlet;
 
@@ -949,7 +951,7 @@ test_two_engines(void)
 	}
 }
 
-/* ---- stopping ---------------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------- */
 
 static void
 test_stop(bool drain, uint64_t turns, uint64_t expect_seen)
@@ -1006,7 +1008,7 @@ test_stop(bool drain, uint64_t turns, uint64_t expect_seen)
 	}
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------- */
 
 static bitactor_status_t
 fail_odd(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
@@ -1109,8 +1111,10 @@ test_words(void)
 			const char *name = bitactor_status_name((bitactor_status_t)i);
 			CHECK(strlen(bitactor_status_text((bitactor_status_t)i)) > 8);
 			CHECK(strcmp(name, "UNKNOWN") != 0);
-			for (int k = 0; k < i; k++)
-				CHECK(strcmp(name, bitactor_status_name((bitactor_status_t)k)) != 0);
+			for (int k = 0; k < i; k++) {
+				const char *other = bitactor_status_name((bitactor_status_t)k);
+				CHECK(strcmp(name, other) != 0);
+			}
 		}
 		const int others[] = { BITACTOR_STUCK + 1, 1000, INT32_MAX, -1 };
 		for (int i = 0; i < 4; i++) {
@@ -1124,7 +1128,7 @@ test_words(void)
 	}
 }
 
-/* ---- last words -------------------------------------------------------------------------------------------- */
+/* ---- last words ------------------------------------------------------ */
 
 static void
 test_last_words(void)
@@ -1154,7 +1158,9 @@ test_last_words(void)
 		int status = 0;
 		CHECK(waitpid(child, &status, 0) == child);
 		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-		CHECK(strcmp(text, "some/file.c:1203: must hold: seven == 8\n") == 0);
+		/* qemu adds a line of its own */
+		static const char words[] = "some/file.c:1203: must hold: seven == 8\n";
+		CHECK(strncmp(text, words, strlen(words)) == 0);
 	}
 }
 

@@ -14,7 +14,7 @@
 static probe_t      probe;
 static probe_seen_t seen;
 
-/* ---- what a handler gets ---------------------------------------------------------- */
+/* ---- what a handler gets --------------------------------------------- */
 
 typedef struct answer {
 	bitactor_status_t status;
@@ -77,7 +77,7 @@ test_signal_and_answer(void)
 	}
 }
 
-/* ---- a dispatch is a transaction ------------------------------------------------------ */
+/* ---- a dispatch is a transaction ------------------------------------- */
 
 enum { OUT_MAX = 256 };
 
@@ -158,7 +158,7 @@ test_transaction(void)
 	}
 }
 
-/* ---- emits ------------------------------------------------------------------------------ */
+/* ---- emits ----------------------------------------------------------- */
 
 typedef struct tries {
 	uint32_t emits, bytes; /* how many to try, with how much data */
@@ -308,7 +308,7 @@ test_sending_from_inside(void)
 	}
 }
 
-/* ---- outputs ------------------------------------------------------------------------------ */
+/* ---- outputs --------------------------------------------------------- */
 
 typedef struct output_plan {
 	uint32_t sizes[8], count;
@@ -371,7 +371,7 @@ test_output_limit(void)
 	}
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------- */
 
 static bitactor_status_t
 count_one(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
@@ -486,7 +486,7 @@ test_unregister_is_a_barrier(void)
 	}
 }
 
-/* ---- chance and time, as handlers see them -------------------------------------------------------- */
+/* ---- chance and time, as handlers see them --------------------------- */
 
 enum { DRAWS = 3000 };
 
@@ -609,7 +609,7 @@ test_now(uint32_t segments)
 	SCENARIO(segments > 0 ? "a turn has one time" : "a turn has one time, unrecorded too") {
 		GIVEN("a clock that goes on at every dispatch, and once steps back");
 		WHEN("two turns of two dispatches run, and one after the step");
-		THEN("a turn's dispatches see one time; it never goes back, and the step is counted");
+		THEN("a turn's dispatches see one time; it never goes back; the step is counted");
 		probe_config(&probe);
 		probe_clock(&probe);
 		probe.config.segments = segments;
@@ -633,7 +633,7 @@ test_now(uint32_t segments)
 	}
 }
 
-/* ---- budgets ------------------------------------------------------------------------------------------ */
+/* ---- budgets --------------------------------------------------------- */
 
 /* The payload is how many counts it takes. */
 static bitactor_status_t
@@ -841,7 +841,7 @@ static void
 test_rejected_have_no_budget(void)
 {
 	SCENARIO("a signal that nobody takes gives a batch no budget") {
-		GIVEN("ten dispatches that take 90 counts of 80, and one to three that are rejected");
+		GIVEN("ten dispatches that take 90 counts of 80, and one to three rejected ones");
 		WHEN("they come in one batch");
 		THEN("the batch is over its budget all the same");
 		for (uint32_t others = 1; others <= 3; others++) {
@@ -958,7 +958,7 @@ test_rejected_are_not_billed(void)
 	}
 }
 
-/* ---- quantiles --------------------------------------------------------------------------------------------- */
+/* ---- quantiles ------------------------------------------------------- */
 
 enum { SAMPLES = 5000 };
 

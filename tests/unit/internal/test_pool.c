@@ -39,8 +39,9 @@ test_all(uint32_t count)
 					break;
 				CHECK(!taken[block]);
 				taken[block] = true;
-				CHECK(ba_pool_block(&pool, block) == blocks + (block - 1) * BLOCK_BYTES);
-				CHECK_EQ((uintptr_t)ba_pool_block(&pool, block) % 8, 0);
+				const uint8_t *bytes = ba_pool_block(&pool, block);
+				CHECK(bytes == blocks + (block - 1) * BLOCK_BYTES);
+				CHECK_EQ((uintptr_t)bytes % 8, 0);
 			}
 			CHECK_EQ(ba_pool_take(&pool), 0);
 			CHECK_EQ(ba_pool_take(&pool), 0);
@@ -82,7 +83,7 @@ test_against_set(uint64_t seed)
 	}
 }
 
-/* ---- many threads ---------------------------------------------------------------- */
+/* ---- many threads ---------------------------------------------------- */
 
 static _Atomic uint32_t owner[MOST + 1];
 static uint64_t rounds;
@@ -124,7 +125,8 @@ test_threads(uint32_t count)
 		rounds = probe_scale(300000);
 		ba_pool_init(&pool, blocks, next, count, BLOCK_BYTES);
 		for (uintptr_t i = 0; i < THREADS; i++)
-			CHECK_EQ(pthread_create(&threads[i], NULL, take_and_give, (void *)(i + 1)), 0);
+			CHECK_EQ(pthread_create(&threads[i], NULL, take_and_give, (void *)(i + 1)),
+			         0);
 		for (int i = 0; i < THREADS; i++) {
 			void *bad = NULL;
 			pthread_join(threads[i], &bad);

@@ -32,7 +32,7 @@ begin_at(uint64_t capacity, uint64_t start)
 	atomic_store(&queue.head, start);
 }
 
-/* ---- against an array -------------------------------------------------------- */
+/* ---- against an array ------------------------------------------------ */
 
 typedef struct model {
 	uint64_t head, claim, capacity;
@@ -144,7 +144,7 @@ test_model(uint64_t seed)
 	}
 }
 
-/* ---- edges ------------------------------------------------------------------------ */
+/* ---- edges ----------------------------------------------------------- */
 
 static void
 test_exact_full(void)
@@ -214,7 +214,7 @@ test_layout(void)
 	}
 }
 
-/* ---- many threads ------------------------------------------------------------------- */
+/* ---- many threads ---------------------------------------------------- */
 
 typedef struct producer {
 	uint64_t number, count, full;
@@ -284,10 +284,10 @@ static void
 test_storm(uint64_t capacity)
 {
 	SCENARIO(capacity == 4 ? "four producers, four slots" : "four producers, 1024 slots") {
-		GIVEN("producers that claim one to four at a time, and a thread that asks how many");
+		GIVEN("producers that claim one to four at a time, and a thread that counts");
 		WHEN("one consumer takes it all");
-		THEN("each signal comes once, in its producer's order, batches whole, and the length "
-		     "is never more than the capacity");
+		THEN("each signal comes once, in its producer's order, batches whole, and never are "
+		     "there more than the capacity");
 		pthread_t  threads[PRODUCERS], sampler;
 		producer_t producers[PRODUCERS];
 		uint64_t   next[PRODUCERS] = { 0 }, head = 0, taken = 0, bad = 0;

@@ -36,7 +36,8 @@ test_words(void)
 			                     .flags = 0x0A, .priority = 0x0B };
 		CHECK(bytes_are(ba_word0(0xFFFFFFFF04030201, 0x0605, 0x07, 0x80),
 		                (const uint8_t[]){ 1, 2, 3, 4, 5, 6, 7, 0xC0 }));
-		CHECK(bytes_are(ba_word0(0, 0, 0, 0), (const uint8_t[]){ 0, 0, 0, 0, 0, 0, 0, 64 }));
+		CHECK(bytes_are(ba_word0(0, 0, 0, 0),
+		                (const uint8_t[]){ 0, 0, 0, 0, 0, 0, 0, 64 }));
 		CHECK(bytes_are(ba_word0(0, 0xFFFF, 31, 0),
 		                (const uint8_t[]){ 0, 0, 0, 0, 255, 255, 31, 64 }));
 		CHECK(bytes_are(ba_word1(0x04030201, 0x08070605),
@@ -87,7 +88,8 @@ test_check(uint64_t *random)
 			uint64_t chance = probe_random(random);
 			uint32_t slots  = 1 + (uint32_t)(chance % 32);
 			uint32_t slot   = (uint32_t)(chance >> 8) % 2048;
-			uint32_t effect = (uint32_t)(chance >> 32), nonce = (uint32_t)(chance >> 16);
+			uint32_t effect = (uint32_t)(chance >> 32);
+			uint32_t nonce  = (uint32_t)(chance >> 16);
 			uint8_t *record = bytes + chance % 8; /* wherever it lies */
 			uint8_t  number[4] = { (uint8_t)slot, (uint8_t)(slot >> 8), 0, 0 };
 			uint8_t  word3[8]  = { (uint8_t)effect, (uint8_t)(effect >> 8),

@@ -44,7 +44,7 @@ story_is(const char *expected)
 	story[0]  = '\0';
 }
 
-/* ---- an engine with fibers --------------------------------------------------- */
+/* ---- an engine with fibers ------------------------------------------- */
 
 static bitactor_status_t
 plain(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
@@ -89,7 +89,7 @@ tick(uint16_t kind, uint32_t actor, uint64_t payload)
 	return bitactor_tick(probe.engine, &signal, NULL);
 }
 
-/* ---- memory ---------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------- */
 
 static void
 test_memory(void)
@@ -135,7 +135,7 @@ test_memory(void)
 	}
 }
 
-/* ---- yield ------------------------------------------------------------------------- */
+/* ---- yield ----------------------------------------------------------- */
 
 static bitactor_status_t
 yield_twice(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
@@ -174,7 +174,7 @@ test_yield(void)
 		send(FIBER, 0, 'a');
 		send(FIBER, 0, 'b');
 		CHECK_EQ(bitactor_drain(probe.engine, 1, NULL), BITACTOR_OK);
-		CHECK_EQ(bitactor_pending_count(probe.engine), 1); /* b; a's going on is no signal */
+		CHECK_EQ(bitactor_pending_count(probe.engine), 1); /* b; a's resume is none */
 		CHECK_EQ(probe_drain(probe.engine, 1), 5);
 		story_is("a0a1a2b0b1b2");
 		CHECK_EQ(bitactor_drain(probe.engine, 1, NULL), BITACTOR_EMPTY);
@@ -219,7 +219,7 @@ test_yield_full(void)
 	}
 }
 
-/* ---- await ---------------------------------------------------------------------------- */
+/* ---- await ----------------------------------------------------------- */
 
 /* Awaits two signals and tells of each. */
 static bitactor_status_t
@@ -252,7 +252,8 @@ test_await(bool own_handler)
 		     "kind's handler, or is rejected");
 		open_fibers(3, await_two);
 		if (own_handler)
-			CHECK_EQ(bitactor_register(probe.engine, AWAITED, plain, NULL), BITACTOR_OK);
+			CHECK_EQ(bitactor_register(probe.engine, AWAITED, plain, NULL),
+			         BITACTOR_OK);
 		send(FIBER, 7, 'a');
 		send(FIBER, 7, 'b');
 		send(FIBER, 8, 'c');
@@ -335,7 +336,7 @@ test_await_edges(void)
 	}
 }
 
-/* ---- limits and threads ------------------------------------------------------------------ */
+/* ---- limits and threads ---------------------------------------------- */
 
 static void
 test_full(void)
@@ -439,7 +440,7 @@ test_wrong_thread(void)
 	}
 }
 
-/* ---- stopping ------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------- */
 
 static bitactor_status_t
 await_late(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
@@ -500,7 +501,7 @@ test_stop(void)
 	}
 }
 
-/* ---- a stretch is a transaction ---------------------------------------------------------------- */
+/* ---- a stretch is a transaction -------------------------------------- */
 
 static bitactor_status_t
 emit_and_fail(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
@@ -540,7 +541,7 @@ test_transaction(void)
 	}
 }
 
-/* ---- records --------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------- */
 
 static uint64_t cell[3];
 
@@ -569,18 +570,13 @@ crc_word(uint32_t state, uint64_t word)
 	return state;
 }
 
-/* Two lanes: status and asked, cell 0 and 2; result, cell 1. */
+/* Two lanes, joined as one word: status and asked, cell 0 and 2; result, cell 1. */
 static uint32_t
 effect(uint64_t status, uint64_t asked, uint64_t result, uint64_t a, uint64_t b, uint64_t c)
 {
 	uint32_t left  = crc_word(crc_word(crc_word(0, status | asked << 32), a), c);
 	uint32_t right = crc_word(crc_word(0, result), b);
-	for (int i = 0; i < 4; i++) {
-		left ^= (uint8_t)(right >> (8 * i));
-		for (int bit = 0; bit < 8; bit++)
-			left = (left >> 1) ^ (UINT32_C(0x82F63B78) & (0 - (left & 1)));
-	}
-	return left;
+	return crc_word(0, left | (uint64_t)right << 32);
 }
 
 static void
@@ -635,7 +631,7 @@ test_records(void)
 	}
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------------ */
+/* ---- stacks ---------------------------------------------------------- */
 
 enum { DEEP = 20000 };
 
@@ -764,7 +760,8 @@ test_overflow(bool guard)
 		CHECK_EQ(guards_off, 0);
 		CHECK_EQ(bitactor_destroy(probe.engine), BITACTOR_OK);
 		CHECK_EQ(guards_off, guard ? 3 : 0);
-		memset(probe.stacks, 0, bitactor_fibers_bytes(&probe.config)); /* it is ours again */
+		/* it is ours again */
+		memset(probe.stacks, 0, bitactor_fibers_bytes(&probe.config));
 		free(probe.stacks);
 		probe_block_give(probe.block, probe.block_bytes);
 	}
@@ -796,7 +793,7 @@ test_destroyed_in_the_middle(void)
 	}
 }
 
-/* ---- fibers within fibers, and many ------------------------------------------------------------------ */
+/* ---- fibers within fibers, and many ---------------------------------- */
 
 static bitactor_engine_t *inner;
 

@@ -9,6 +9,10 @@
 
 #include "engine_probe.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
 /* ---- a source that follows a script -------------------------------------------------- */
 
 enum { DATA_MOST = 64, SCRIPT_ITEMS = 6000, SCRIPT_STEPS = 4000 };
@@ -457,6 +461,67 @@ test_large_batch(void)
 	}
 }
 
+/* ---- somebody else sends, too -------------------------------------------------------- */
+
+typedef struct other {
+	bitactor_engine_t *engine;
+	uint64_t signals;
+	_Atomic bool go;
+} other_t;
+
+static void *
+other_main(void *context)
+{
+	other_t *other = context;
+	static uint8_t data[32768]; /* to copy it takes a while: the block is taken, not sent */
+	/* acquire: pairs with the release in test_other */
+	while (!atomic_load_explicit(&other->go, memory_order_acquire))
+		(void)sched_yield();
+	for (uint64_t sent = 0; sent < other->signals;) {
+		bitactor_signal_t signal = { .kind = KIND_SEE, .flags = 7 };
+		sent += bitactor_enqueue_data(other->engine, &signal, data, sizeof data) ==
+		        BITACTOR_OK;
+	}
+	return NULL;
+}
+
+static void
+test_other(void)
+{
+	SCENARIO("another producer may take the room that a turn made; nothing is lost for it") {
+		GIVEN("one block for data, and a thread that takes it whenever it can");
+		world_t *world = world_begin();
+		world->probe.config.data_blocks = 1;
+		world->probe.config.data_max    = 32768;
+		world->probe.config.segments    = 0;
+		world->probe.config.sink        = NULL;
+		world_open(world);
+		world->no_sink_check = true;
+		other_t other = { .engine  = world->probe.engine,
+			          .signals = probe_scale(5000) };
+		for (uint32_t i = 0; i < 1000; i++) {
+			add_item(&world->script, KIND_SEE, i)->signal.data_bytes = 8;
+			for (uint32_t at = 0; at < 8; at++)
+				world->script.data[i][at] = (uint8_t)(i * 7 + at);
+		}
+		for (uint32_t i = 0; i < 10; i++)
+			add_step(&world->script, (step_t){ .what = SEND, .count = 100 });
+		pthread_t thread;
+		CHECK_EQ(pthread_create(&thread, NULL, other_main, &other), 0);
+		/* release: pairs with the acquire in other_main */
+		atomic_store_explicit(&other.go, true, memory_order_release);
+		CHECK_EQ(world_run(world), BITACTOR_OK);
+		check_order(world, 1000);
+		CHECK_EQ(world->session.refused, 0);
+		WHEN("the session is over, the other's last signals are worked off");
+		while (world->emitted < other.signals)
+			(void)bitactor_drain(world->probe.engine, 100, NULL);
+		CHECK_EQ(pthread_join(thread, NULL), 0);
+		CHECK_EQ(probe_drain(world->probe.engine, 100), 0);
+		world_end(world);
+	}
+}
+
 /* ---- refused ------------------------------------------------------------------------- */
 
 static void
@@ -514,6 +579,11 @@ test_ticks(void)
 		CHECK_EQ(world->most_in_turn, 1);
 		world_end(world);
 	}
+}
+
+static void
+test_tick_answers(void)
+{
 	SCENARIO("what the handler of a tick answers is its own affair") {
 		world_t *world = world_begin();
 		world_open(world);
@@ -532,6 +602,21 @@ test_ticks(void)
 		CHECK_EQ(world->session.refused, 0);
 		CHECK_EQ(probe_stats(world->probe.engine).failed, BITACTOR_STUCK);
 		CHECK_EQ(probe_stats(world->probe.engine).rejected, 1);
+		world_end(world);
+	}
+	SCENARIO("a tick that takes longer than its budget is a tick like any other") {
+		world_t *world = world_begin();
+		probe_counter(&world->probe, BITACTOR_TICK_HZ);
+		world->probe.counts_step = 1000;
+		world_open(world);
+		add_items(&world->script, KIND_SEE, 2);
+		for (int i = 0; i < 2; i++)
+			add_step(&world->script,
+			         (step_t){ .what = SEND, .count = 1, .as_tick = true });
+		CHECK_EQ(world_run(world), BITACTOR_OK);
+		CHECK_EQ(probe_stats(world->probe.engine).overruns, 2);
+		check_order(world, 2);
+		CHECK_EQ(world->session.refused, 0);
 		world_end(world);
 	}
 	SCENARIO("two items are no tick, whatever the batch says") {
@@ -658,6 +743,9 @@ test_stop(void)
 		THEN("it is a new one");
 		CHECK(!world->session.stopped);
 		check_order(world, 1);
+		CHECK_EQ(world->session.offered, 1);
+		CHECK_EQ(world_run(world), BITACTOR_OK);
+		CHECK_EQ(world->session.offered, 0);
 		world_end(world);
 	}
 	SCENARIO("stop in the middle ends the loop between turns; the batch it met is admitted") {
@@ -793,6 +881,18 @@ test_callbacks(void)
 		for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
 			for (int where = 0; where < 4; where++)
 				check_callback(statuses[i], where);
+		AND("also in a turn that is taken to make room");
+		world_t *world = world_begin();
+		world->probe.config.queue_slots = 2;
+		world_open(world);
+		world->fail_turn = 1;
+		world->fail_with = BITACTOR_CANCELLED;
+		add_items(&world->script, KIND_SEE, 5);
+		add_step(&world->script, (step_t){ .what = SEND, .count = 5 });
+		CHECK_EQ(world_run(world), BITACTOR_CANCELLED);
+		CHECK_EQ(world->turns, 1);
+		CHECK_EQ(world->seen, 2);
+		world_end(world);
 	}
 	SCENARIO("a session without callbacks, stop or recorder is a session, too") {
 		world_t *world = world_begin();
@@ -864,16 +964,21 @@ test_failures(void)
 		}
 	}
 	SCENARIO("an engine that somebody stops ends the session with BITACTOR_CLOSED") {
-		for (int as_tick = 0; as_tick < 2; as_tick++) {
+		const step_t thens[] = { { .what = SEND, .count = 1 },
+			                 { .what = SEND, .count = 1, .as_tick = true },
+			                 { .what = NOTHING },
+			                 { .what = END, .status = BITACTOR_CLOSED } };
+		for (size_t i = 0; i < sizeof thens / sizeof *thens; i++) {
 			world_t *world = world_begin();
 			world_open(world);
 			world->session.after_turn = stop_the_engine;
 			add_items(&world->script, KIND_SEE, 2);
 			add_step(&world->script, (step_t){ .what = SEND, .count = 1 });
-			add_step(&world->script,
-			         (step_t){ .what = SEND, .count = 1, .as_tick = as_tick != 0 });
+			add_step(&world->script, thens[i]);
 			CHECK_EQ(world_run(world), BITACTOR_CLOSED);
 			CHECK_EQ(world->seen, 1);
+			CHECK_EQ(world->session.refused, 0);
+			CHECK_EQ(world->script.polls, 2);
 			world_end(world);
 		}
 	}
@@ -899,8 +1004,10 @@ main(int argc, char **argv)
 	uint64_t seed = probe_seed(argc, argv);
 	test_random(seed);
 	test_large_batch();
+	test_other();
 	test_refused();
 	test_ticks();
+	test_tick_answers();
 	test_max();
 	test_exact();
 	test_stop();
