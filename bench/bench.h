@@ -3,7 +3,7 @@
  *
  *      bitactor bench dispatch clock      these cases; none named: all of them
  *      bitactor bench --list              their names, nothing is measured
- *      bitactor bench --quick             the same rows on an eighth of the work
+ *      bitactor bench --quick             tiny inputs: does it run at all?
  *      bitactor bench --json              one JSON object instead of tables
  *
  * Results go to stdout, progress and complaints to stderr.  The calling thread

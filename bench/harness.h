@@ -70,6 +70,7 @@ typedef struct bench {
 	bench_plan_t plan;
 	ba_cycles_t  clock;
 	const char  *case_name;
+	double       share;      /* of its processor that the measuring thread got, 0..1 */
 	bool         failed;     /* something could not be set up */
 	int          row_count;
 	bench_row_t  rows[BENCH_MAX_ROWS];

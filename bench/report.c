@@ -35,6 +35,9 @@
 
 enum { FACT_BYTES = 128 };
 
+/* Below this the median of the passes is the neighbours' as well. */
+#define BUSY 0.9
+
 typedef struct facts {
 	char model[FACT_BYTES];
 	char guest[FACT_BYTES]; /* of which hypervisor, "no", or "unknown" */
@@ -109,9 +112,10 @@ print_machine(const bench_t *bench, const facts_t *facts, bool pinned, FILE *out
 	fprintf(out, "build     %s; %s; blake3 %s; crc32c %s; commit %s\n", COMPILER,
 	        BITACTOR_BUILD_FLAGS, facts->build.blake3_path, facts->build.crc_path,
 	        BITACTOR_COMMIT);
-	fprintf(out,
-	        "method    %u interleaved passes after one that is dropped, p50 [p10 p90]; %s\n",
-	        bench->plan.passes, pinned ? "pinned to the last processor" : "not pinned");
+	fprintf(out, "method    %u interleaved passes after one that is dropped; %s\n",
+	        bench->plan.passes, pinned ? "on the last processor" : "not pinned");
+	fprintf(out, "share     this thread got %.0f %% of its processor%s\n", bench->share * 100,
+	        bench->share < BUSY ? ": a busy machine, look at p10" : "");
 }
 
 static void
@@ -198,9 +202,9 @@ json_machine(const bench_t *bench, const facts_t *facts, bool pinned, FILE *out)
 	json_text("blake3", facts->build.blake3_path, ",", out);
 	json_text("crc32c", facts->build.crc_path, ",", out);
 	fprintf(out, "\"processors\":%d,\"pinned\":%s,\"counter_hz\":%llu,\"read_counts\":%llu,"
-	             "\"passes\":%u}",
+	             "\"passes\":%u,\"share\":%.3f}",
 	        bench_cpus(), pinned ? "true" : "false", (unsigned long long)bench->clock.hz,
-	        (unsigned long long)bench->clock.read_counts, bench->plan.passes);
+	        (unsigned long long)bench->clock.read_counts, bench->plan.passes, bench->share);
 }
 
 static void

@@ -75,11 +75,19 @@ setup_free(setup_t *setup)
 
 volatile sig_atomic_t setup_stop;
 
-/* A wait that begins just after the signal would miss it: a second signal, a
- * second later and then every second, ends that wait too. */
+static void (*say_last_words)(int);
+
+/* A wait that begins just after the signal would miss it: SIGALRM, a second later
+ * and then every second, ends that wait too.  A second signal is for a handler
+ * that does not return: the end, but with last words. */
 static void
 on_stop(int signal_number)
 {
+	if (setup_stop != 0) {
+		if (say_last_words != NULL)
+			say_last_words(signal_number);
+		setup_raise_stop();
+	}
 	setup_stop = signal_number;
 	(void)alarm(1);
 }
@@ -94,9 +102,11 @@ on_alarm(int signal_number)
 void
 setup_catch_stop(void)
 {
-	/* no SA_RESTART: a wait for input ends; SA_RESETHAND: a second one kills */
-	struct sigaction action = { .sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND };
+	/* no SA_RESTART: a wait for input ends; one at a time: last words are said once */
+	struct sigaction action = { .sa_handler = on_stop };
 	sigemptyset(&action.sa_mask);
+	sigaddset(&action.sa_mask, SIGINT);
+	sigaddset(&action.sa_mask, SIGTERM);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	action = (struct sigaction){ .sa_handler = on_alarm };
@@ -114,8 +124,12 @@ setup_raise_stop(void)
 	if (setup_stop == 0)
 		return;
 	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t         set;
 	(void)sigaction(setup_stop, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, setup_stop);
 	(void)raise(setup_stop);
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* if we are in its handler */
 }
 
 /* ---- dying -------------------------------------------------------------- */
@@ -124,7 +138,6 @@ static const int deaths[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 enum { DEATH_COUNT = sizeof deaths / sizeof *deaths };
 
 static struct sigaction before[DEATH_COUNT];
-static void (*say_last_words)(int);
 static _Alignas(16) uint8_t death_stack[64 * 1024]; /* for an overflowed stack */
 
 static void

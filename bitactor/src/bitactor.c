@@ -405,6 +405,8 @@ emit_many(bitactor_engine_t *engine, const bitactor_signal_t *signals, size_t co
 {
 	const ba_emits_t *emits = &engine->emits;
 	uint64_t used = emits->staged - ba_count_get(&emits->head);
+	if (count > emits->capacity)
+		return BITACTOR_ERROR;
 	if (count > emits->capacity - used) {
 		ba_count_add(&engine->emit_full, count);
 		return BITACTOR_FULL;
@@ -433,6 +435,8 @@ bitactor_enqueue_many(bitactor_engine_t *engine, const bitactor_signal_t *signal
 		status = ba_signal_check(engine, &signals[i], 0);
 	uint64_t position = 0;
 	bool     inside   = current == engine;
+	if (status == BITACTOR_OK && !inside && count > engine->queue.capacity)
+		return BITACTOR_ERROR; /* no turn can make room for them together */
 	if (status == BITACTOR_OK)
 		status = inside ? emit_many(engine, signals, count)
 		                : ba_queue_claim(&engine->queue, count, &position);
@@ -677,7 +681,8 @@ tick_run(bitactor_engine_t *engine, const bitactor_signal_t *signal, bitactor_re
 	ba_entry_t   *entry = ba_entry_of(engine, signal->kind);
 	ba_admitted_t chunk[2] = { { .entry = entry, .slot = &engine->tick_slot } };
 
-	engine->tick_slot.signal = *signal;
+	engine->tick_slot.signal      = *signal;
+	engine->tick_slot.signal.seal = 0; /* as in ba_queue_publish */
 	ba_count_add(&engine->ticks, 1);
 	turn->status          = BITACTOR_OK;
 	turn->spent_counts    = 0;

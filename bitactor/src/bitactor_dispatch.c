@@ -642,6 +642,7 @@ ba_emit_stage(bitactor_engine_t *engine, const bitactor_signal_t *signal, const 
 	ba_slot_t *slot = &emits->slots[emits->staged++ & emits->mask];
 	slot->signal            = *signal;
 	slot->signal.data_bytes = (uint32_t)data_bytes;
+	slot->signal.seal       = 0; /* as in ba_queue_publish */
 	slot->data_block        = block;
 	engine->turn.dirty |= BA_DIRTY_STAGED;
 	return BITACTOR_OK;

@@ -6,7 +6,7 @@
  *
  * Records are appended at `at`.  Each time it reaches a 16 KiB boundary, `end`,
  * ba_record_slice runs before the next record: it hashes 16 KiB of the segment
- * before, so that no pause is longer than one slice; and at the end of a segment
+ * before, so that a pause is one slice and no segment; and at the end of a segment
  * the fourth slice completes the root of the one before.  Only then is the
  * header of the full segment final (content, last turn, previous root), and only
  * then does hashing it begin: a header that is hashed is never changed again.

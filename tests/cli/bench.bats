@@ -13,10 +13,13 @@ load common
 }
 
 @test "bench --quick --json: every row has a proof of its work" {
-	try 0 bench --quick --json clock fiber
+	cases='clock fiber'
+	if is_sanitized; then cases=clock; fi # the other one takes half a minute
+	# shellcheck disable=SC2086  # words
+	try 0 bench --quick --json $cases
 	json 'it["complete"] is True and len(it["rows"]) > 5' \
 		'all(row["proof"] == row["expected"] for row in it["rows"])' \
-		'{row["case"] for row in it["rows"]} == {"clock", "fiber"}' \
+		"{row['case'] for row in it['rows']} == set('$cases'.split())" \
 		'it["machine"]["compiler"] and it["machine"]["flags"]'
 }
 

@@ -55,9 +55,14 @@ end_runs() {
 		for i in range(960):
 		    print("(1.%06d) can0 123#%016X" % (i, i))
 		END
-	record candump:in x.bitrace "$monitor"
+	echo '{"budget_ticks": 4294967295}' >config.json # no OVERRUN takes room
+	try 0 run --module "$monitor" --input candump:in --trace x.bitrace --config config.json
 	[ "$(stat -c %s x.bitrace/trace)" -eq 131072 ]
 	end_runs cuts "$monitor" x.bitrace
+}
+
+@test "killed before or inside each write, and each write failing: ENOSPC, EIO, short, EINTR" {
+	end_runs writes "$monitor" "$test_modules/faulty_disk.so"
 }
 
 @test "a module that calls abort() on signal 1000: show names it as in dispatch" {
@@ -82,10 +87,11 @@ end_runs() {
 	says 'the module died of signal 6 in the dispatch of seq 1006, step'
 }
 
-# The program's own handler is the last one only without a sanitizer's before it.
+# What a sanitizer catches itself would not reach the shell as that signal.
 @test "each way to die in a handler, on the program's stack or a fiber's" {
 	export ASAN_OPTIONS=handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0
 	ASAN_OPTIONS+=:handle_abort=0:use_sigaltstack=0
+	export TSAN_OPTIONS=$ASAN_OPTIONS
 	for case in abort:6 segv:11 overflow:11 trap:4 fpe:8 bus:7 fiber_segv:11 fiber_abort:6 \
 		fiber_overflow:11; do
 		kind=${case%:*} number=${case#*:}
@@ -130,6 +136,39 @@ end_runs() {
 	try 134 run --module "$test_modules/abort_at_1000.so" --input ndjson:in
 	says 'died of signal 6 in the dispatch of seq '
 	[[ $stderr != *'bitactor show'* ]]
+}
+
+@test "Ctrl-C on a terminal: the progress line goes, the trace is closed and good" {
+	mkfifo fifo
+	python3 - "$program" "$monitor" <<-'END'
+		import os, pty, re, select, sys, time
+		pid, terminal = pty.fork()
+		if pid == 0:
+		    os.execv(sys.argv[1], [sys.argv[1], "run", "--module", sys.argv[2], "--input",
+		                           "candump:fifo", "--trace", "x.bitrace"])
+		fifo, said, end = open("fifo", "wb", buffering=0), b"", time.monotonic() + 60
+		interrupted = False
+		while True:
+		    if time.monotonic() > end:
+		        sys.exit("in vain waited; so far: %r" % said)
+		    if not interrupted:
+		        fifo.write(b"(1.000000) can0 123#00\n")
+		    if select.select([terminal], [], [], 0.01)[0]:
+		        try:
+		            some = os.read(terminal, 4096)
+		        except OSError:  # nobody is left on the other side
+		            some = b""
+		        if not some:
+		            break
+		        said += some
+		    if not interrupted and re.search(rb"\r\033\[K\d+ lines", said):
+		        os.write(terminal, b"\x03")
+		        interrupted = True
+		code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+		if code != -2 or b"stopped by signal 2; the trace is closed" not in said:
+		    sys.exit("exit %d, said: %r" % (code, said))
+		END
+	sound x.bitrace "$monitor"
 }
 
 @test "stopped without a trace: it does not speak of one" {

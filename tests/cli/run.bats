@@ -212,6 +212,26 @@ print("-")')" ]
 		[1, 7, 8, 31, 32, 33, 63, 64, 1]'
 }
 
+@test "data of 20,000 bytes, over several chunks and segments" {
+	python3 - >in <<-'END'
+		for i in range(12):
+		    data = bytes((i + at * at) % 251 for at in range(20000 - i))
+		    print('{"kind":"echo","data":"%s"}' % data.hex())
+		END
+	echo '{"data_max": 32768, "output_max": 32768}' >config.json
+	try 0 run --module "$mixed" --input ndjson:in --trace x.bitrace --config config.json
+	says '12 accepted = 12 dispatched + 0 rejected'
+	sound x.bitrace "$mixed"
+	same_count x.bitrace
+	bitactor show x.bitrace --json >records
+	python3 - in records <<-'END'
+		import json, sys
+		sent, shown = ([json.loads(line) for line in open(name)] for name in sys.argv[1:])
+		assert [it["data"] for it in sent] == [it["data"] for it in shown if "data" in it]
+		assert sum(it["kind"] == "OUTPUT" for it in shown) == 12
+		END
+}
+
 @test "more data than data_max is refused at the door, and counted" {
 	python3 - >in <<-'END'
 		print('{"kind":"echo","data":"%s"}' % (b"x" * 65).hex())
@@ -273,22 +293,21 @@ print("-")')" ]
 
 @test "the progress line is for a terminal, and only there" {
 	command -v script >/dev/null || skip "no script(1) here"
-	# a shell function cannot cross `script`; the names hold no blanks that matter
+	# a shell function cannot cross `script`; quotes would need quotes
 	cat >go <<-END
 		#!/bin/sh
-		exec "$program" run --module "$monitor" --input candump:in --trace "\$1" \$2
+		exec "$program" run --module "$monitor" --input "candump:$capture" --trace "\$1" \$2
 		END
 	chmod +x go
-	# long enough for more than one of them: they come ten times a second
-	python3 - >in <<-'END'
-		for i in range(400000):
-		    print("(%d.%06d) can0 %03X#%016X" % (1000 + i // 1000, i % 1000, i % 800, i))
-		END
+	# the first turn shows it, the next ones ten times a second
 	script -qec './go term.bitrace' /dev/null </dev/null >terminal
 	grep -qE $'\r\033\\[K[0-9]+ lines, [0-9]+ %' terminal || { head -c 300 terminal; return 1; }
-	grep -q '400000 signals' terminal
+	grep -q $'\r\033\\[Kread ' terminal # and it is gone before the summary
+	grep -q '2368 signals' terminal
 	script -qec './go quiet.bitrace --quiet' /dev/null </dev/null >terminal
 	[ ! -s terminal ]
+	script -qec './go json.bitrace --json' /dev/null </dev/null >terminal
+	[[ $(cat terminal) == '{'* ]]
 	./go file.bitrace >out 2>err </dev/null
 	[ ! -s err ]
 	sound term.bitrace "$monitor"

@@ -345,6 +345,14 @@ model_enqueue(const bitactor_signal_t *signals, uint64_t count, uint32_t data_by
 			model.stats.refused_invalid += count;
 			return BITACTOR_INVALID_SIGNAL;
 		}
+	if (count > probe.config.queue_slots) {
+		model.offered -= count; /* a wrong argument is no offer */
+		return BITACTOR_ERROR;
+	}
+	if (count > probe.config.queue_slots) {
+		model.offered -= count; /* a wrong argument, no offer */
+		return BITACTOR_ERROR;
+	}
 	if (data_bytes > 0 && model.blocks == 0) {
 		model.stats.refused_data++;
 		return BITACTOR_FULL;

@@ -11,6 +11,9 @@
               more, kill -9 loses nothing, and SIGINT and SIGTERM end it too
     cuts      MODULE's trace TRACE (a fourth argument, instead of COUNT) as it was after
               each of its records, and inside the dispatch of each of its signals
+    writes    with faulty_disk.so (a fourth argument): killed before and inside each
+              write of a run; and each of them failing, which must exit with 3, in words,
+              and leave what can be read
 
 N is found by bat1_check's reading of docs/trace-format.md, not by the program.
 Works in the current folder.  Prints seed= first and closes with "N ended, all as
@@ -51,7 +54,8 @@ class Program:
 
     def __call__(self, code, *arguments):
         done = subprocess.run([self.path, *arguments], capture_output=True, timeout=BOUND_S)
-        need(done.returncode == code, "exit", done.returncode, "not", code, "of", *arguments,
+        codes = code if isinstance(code, tuple) else (code,)
+        need(done.returncode in codes, "exit", done.returncode, "not", code, "of", *arguments,
              "\n", done.stderr.decode(errors="replace"))
         return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
@@ -104,11 +108,24 @@ def tail(data):
     return seq, signals, False
 
 
+def is_closed(data):
+    found = last_segment(data)
+    if found is None or found[1].open:
+        return False
+    number, header = found
+    segment, offset, name = data[number * SEGMENT:], HEADER, None
+    while offset < header.content:
+        record = Record(segment, offset, header.content, header)
+        name, offset = record.name, offset + record.bytes
+    return name == "CLOSE"
+
+
 def look_at_unclosed(program, module):
     """The promises for a trace that nobody closed."""
     seq, _, is_open = tail(read_trace())
     if seq == 0:
-        program(1, "verify", TRACE)
+        program((1, 3), "verify", TRACE)
+        program((0, 1, 3), "show", TRACE)
         return 0
     _, said = program(1, "verify", TRACE)
     match = re.search(r"not closed, valid to seq (\d+)", said)
@@ -211,9 +228,14 @@ def kill(program, count, dice):
     while killed < count:
         tries += 1
         need(tries <= 20 * count, "only", killed, "of", tries, "runs were still running")
-        if run_until(program, dice, signal.SIGKILL) is not None:
-            records += look_at_unclosed(program, program.module)
-            killed += 1
+        if run_until(program, dice, signal.SIGKILL) is None:
+            continue
+        if is_closed(read_trace()):  # killed with nothing left to do but to say so
+            program(0, "verify", TRACE)
+            continue
+        left = look_at_unclosed(program, program.module)
+        records += left
+        killed += left > 0
     print("%d records were written by runs that were killed" % records)
     return killed
 
@@ -345,6 +367,58 @@ def cuts(program, path):
     return ended
 
 
+def spoilt(program, shim, fault, number):
+    """A run of a few segments whose write `number` goes wrong; its exit code and stderr."""
+    shutil.rmtree(TRACE, ignore_errors=True)
+    environment = {**os.environ, "LD_PRELOAD": shim, "FAULT": fault, "FAULT_AT": str(number)}
+    options = environment.get("ASAN_OPTIONS", "")
+    environment["ASAN_OPTIONS"] = (options + ":verify_asan_link_order=0").lstrip(":")
+    done = subprocess.run(
+        [program.path, "run", "--module", program.module, "--input", "candump:short.log",
+         "--trace", TRACE], env=environment, capture_output=True, timeout=BOUND_S)
+    return done.returncode, done.stderr.decode(errors="replace")
+
+
+def writes(program, shim):
+    with open("short.log", "w", encoding="ascii") as file:
+        file.writelines(map(frame, range(2600)))
+    ended = 0
+    for fault in ("kill", "torn", "full", "broken"):
+        for number in range(1, 1000):
+            code, said = spoilt(program, shim, fault, number)
+            if code == 0:
+                break
+            ended += 1
+            try:
+                look_at_spoilt(program, fault, code, said)
+            except Wrong as wrong:
+                raise Wrong("%s at write %d: %s" % (fault, number, wrong)) from None
+        need(8 < number < 999, fault, "at write", number, "and nothing came of it")
+    for fault in ("short", "intr"):
+        code, said = spoilt(program, shim, fault, 0)
+        need(code == 0, fault, "exit", code, said)
+        program(0, "verify", TRACE)
+        program(0, "replay", TRACE, "--module", program.module)
+        ended += 1
+    return ended
+
+
+def look_at_spoilt(program, fault, code, said):
+    if fault in ("kill", "torn"):
+        need(code == -signal.SIGKILL, "exit", code, said)
+    else:
+        reason = {"full": "No space left on device", "broken": "Input/output error"}[fault]
+        need(code == 3 and reason in said and TRACE in said, "exit", code, said)
+        if not os.path.exists(TRACE):
+            return  # it could not be begun, and nothing is left of it
+    if not is_closed(read_trace()):
+        look_at_unclosed(program, program.module)
+        return
+    # all was written, and only then it could not be made sure
+    program(0, "verify", TRACE)
+    program(0, "replay", TRACE, "--module", program.module)
+
+
 def written(segment, header):
     """Names of the texts that are whole."""
     names, left, name, offset = set(), 0, None, HEADER
@@ -366,16 +440,16 @@ def main(arguments):
         at = arguments.index("--seed")
         seed = int(arguments[at + 1])
         del arguments[at:at + 2]
-    if len(arguments) != 4 or arguments[0] not in ("kill", "stop", "idle", "cuts"):
+    ways = {"kill": kill, "stop": stop, "idle": idle, "cuts": cuts, "writes": writes}
+    if len(arguments) != 4 or arguments[0] not in ways:
         sys.exit(__doc__)
     print("seed=%d" % seed)
     program, dice = Program(arguments[1], arguments[2]), random.Random(seed)
     try:
-        if arguments[0] == "cuts":
-            ended = cuts(program, arguments[3])
+        if arguments[3].isdigit():
+            ended = ways[arguments[0]](program, int(arguments[3]), dice)
         else:
-            ended = {"kill": kill, "stop": stop, "idle": idle}[arguments[0]](
-                program, int(arguments[3]), dice)
+            ended = ways[arguments[0]](program, arguments[3])
     except Wrong as wrong:
         print("not as promised:", wrong)
         return 1

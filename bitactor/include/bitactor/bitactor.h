@@ -87,7 +87,7 @@ typedef struct bitactor_signal {
 	uint64_t payload;
 	uint64_t context;
 	uint64_t timestamp;  /* sender's ns, opaque                             */
-	uint32_t seal;
+	uint32_t seal;       /* for the door alone: a handler sees 0            */
 	uint32_t reserved;   /* 0, else the signal is invalid                   */
 } bitactor_signal_t;
 
@@ -101,7 +101,7 @@ typedef struct bitactor_engine bitactor_engine_t;
 typedef struct bitactor_host {
 	void *context;
 	uint64_t (*now_ns)(void *context); /* the clock; read once a turn, never inside */
-	/* Make [address, address + bytes) inaccessible, or accessible again. */
+	/* on: make [address, address + bytes) inaccessible; else accessible again. */
 	bool (*protect)(void *context, void *address, size_t bytes, bool on);
 } bitactor_host_t;
 
@@ -135,7 +135,7 @@ typedef struct bitactor_outlet {
 enum bitactor_config_flags {
 	BITACTOR_TIME_EACH = 1, /* time every dispatch by itself, not batches of up to 64 */
 	BITACTOR_TICK_RAW  = 2, /* a tick is one count of the counter                    */
-	BITACTOR_VIRTUAL   = 4  /* time is virtual: no measured record is written        */
+	BITACTOR_VIRTUAL   = 4  /* no measured record is written; host.now_ns is virtual */
 };
 
 /* Limits, given once; memory follows from them.  Start from
@@ -191,12 +191,15 @@ BITACTOR_API size_t bitactor_fibers_bytes(const bitactor_config_t *config);
 
 /* Give the engine its fiber stacks, once, before the first fiber kind is
  * registered.  `block` is aligned to 4096 and stays the caller's; destroying
- * the engine lifts its guards, so it must not be freed earlier. */
+ * the engine lifts its guards, so it must not be freed earlier.  BITACTOR_ERROR:
+ * NULL, misaligned, too small, a second time, or config.fibers is 0;
+ * BITACTOR_UNSUPPORTED: no fibers on this machine; BITACTOR_CLOSED. */
 BITACTOR_API bitactor_status_t bitactor_fibers_init(bitactor_engine_t *engine, void *block,
                                                     size_t bytes);
 
 /* The engine of the process, in a static block of at most 512 KiB, made with
- * default limits on the first call.  Any thread.  NULL never comes back. */
+ * default limits on the first call, and anew on the first after it was destroyed.
+ * Any thread.  Never NULL: there is nothing that could be missing. */
 BITACTOR_API bitactor_engine_t *bitactor_init(void);
 
 /* Close the door for good, then leave or work off what waits.
@@ -242,7 +245,8 @@ BITACTOR_API bool bitactor_is_ready(const bitactor_engine_t *engine);
 BITACTOR_API bitactor_status_t bitactor_enqueue(bitactor_engine_t *engine,
                                                 const bitactor_signal_t *signal);
 
-/* The same for `count` signals that stay together; `taken` is 0 or `count`. */
+/* The same for `count` signals that stay together; `taken` is 0 or `count`.
+ * BITACTOR_ERROR when there are more than the queue has slots. */
 BITACTOR_API bitactor_status_t bitactor_enqueue_many(bitactor_engine_t *engine,
                                                      const bitactor_signal_t *signals,
                                                      size_t count, size_t *taken);
@@ -287,7 +291,8 @@ BITACTOR_API bitactor_status_t bitactor_drain(bitactor_engine_t *engine, uint64_
  *   result    out, may be NULL
  *   returns   the handler's status; BITACTOR_TICK_EXCEEDED if it answered OK but
  *             took more than its budget; BITACTOR_INVALID_SIGNAL if nobody is
- *             registered; BITACTOR_REENTRANT; BITACTOR_CLOSED; BITACTOR_IO
+ *             registered, or as enqueue; BITACTOR_REENTRANT; BITACTOR_CLOSED;
+ *             BITACTOR_IO
  *   threads   any; waits for a running turn to end.  Enqueue never waits for it
  */
 BITACTOR_API bitactor_status_t bitactor_tick(bitactor_engine_t *engine,

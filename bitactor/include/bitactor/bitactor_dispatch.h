@@ -92,9 +92,11 @@ bitactor_turn_data(bitactor_turn_t *turn)
 	return turn->calls->data(turn);
 }
 
-/* Send a signal: it is dispatched after what is already queued, this turn if
- * there is room.  BITACTOR_FULL when the internal queue has none: a function of
- * recorded facts only, for outsiders never fill that queue. */
+/* Send a signal: it is dispatched after what this turn has admitted, in this turn
+ * while its `max` is not reached, else at the beginning of the next; what a tick
+ * emits waits for the next turn.  BITACTOR_FULL when the internal queue has no
+ * room, or no block for the data: a function of recorded facts only, for
+ * outsiders never fill it.  BITACTOR_INVALID_SIGNAL as from enqueue. */
 static inline bitactor_status_t
 bitactor_emit(bitactor_turn_t *turn, const bitactor_signal_t *signal)
 {
@@ -129,7 +131,8 @@ bitactor_touched(bitactor_turn_t *turn, const void *start, size_t bytes)
 
 /* Fiber kinds only (else BITACTOR_UNSUPPORTED): go on after what is already
  * queued.  What was staged so far takes hold now; `signal` and its data are
- * gone afterwards, so copy what is needed. */
+ * gone afterwards, so copy what is needed.  BITACTOR_FULL, without waiting, when
+ * the internal queue has no room. */
 static inline bitactor_status_t
 bitactor_yield(bitactor_turn_t *turn)
 {
@@ -139,7 +142,8 @@ bitactor_yield(bitactor_turn_t *turn)
 /* Fiber kinds only: wait for the next signal of `kind` to the same actor; it
  * comes here instead of to the kind's handler.  The longest-waiting fiber is
  * served first.  BITACTOR_CANCELLED when the engine stops and drains; a stop that
- * discards runs nobody. */
+ * discards runs nobody.  BITACTOR_ERROR, without waiting, for a kind outside the
+ * table or a NULL. */
 static inline bitactor_status_t
 bitactor_await(bitactor_turn_t *turn, uint16_t kind, bitactor_signal_t *signal)
 {
@@ -179,7 +183,8 @@ BITACTOR_API bitactor_status_t bitactor_register(bitactor_engine_t *engine, uint
                                                  bitactor_handler_fn fn, void *state);
 
 /* Signals of this kind are rejected from the next dispatch on.  When it
- * returns, the handler does not run and will not run again. */
+ * returns, the handler does not run and will not be started again; a fiber of
+ * it that waits goes on when its wait ends. */
 BITACTOR_API bitactor_status_t bitactor_unregister(bitactor_engine_t *engine, uint16_t kind);
 
 BITACTOR_API bool bitactor_is_registered(const bitactor_engine_t *engine, uint16_t kind);

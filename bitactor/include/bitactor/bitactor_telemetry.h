@@ -110,13 +110,19 @@ enum bitactor_overrun_class {
 
 /* ---- writing ---------------------------------------------------------------- */
 
-/* Append a record of the program's own between turns: PROGRAM, SCHEMA or STATS,
- * with its text.  BITACTOR_UNSUPPORTED without a recorder, BITACTOR_ERROR for
- * another kind. */
+/* Append a record of the program's own, with its text, between turns: PROGRAM,
+ * SCHEMA or STATS.  A trace that shall verify has the first two at most once, and
+ * before its first turn.
+ *
+ *   returns   BITACTOR_OK; BITACTOR_ERROR (a NULL, another kind);
+ *             BITACTOR_UNSUPPORTED without a recorder; BITACTOR_IO; BITACTOR_CLOSED;
+ *             BITACTOR_REENTRANT
+ */
 BITACTOR_API bitactor_status_t bitactor_telemetry_note(bitactor_engine_t *engine, uint16_t kind,
                                                        const void *text, size_t text_bytes);
 
-/* Hand what is new to the sink.  BITACTOR_IO if it failed, now or before. */
+/* Hand what is new to the sink.  BITACTOR_IO if it failed, now or before;
+ * BITACTOR_UNSUPPORTED without a recorder; BITACTOR_CLOSED; BITACTOR_REENTRANT. */
 BITACTOR_API bitactor_status_t bitactor_telemetry_flush(bitactor_engine_t *engine);
 
 /* Write CLOSE, seal, hand on, and stop the engine for good.
@@ -197,6 +203,7 @@ BITACTOR_API uint32_t bitactor_segment_nonce(const uint8_t uuid[16], uint64_t se
  *             BITACTOR_EMPTY    the slot is zero: not written; or offset == limit
  *             BITACTOR_BUSY     an open record: in dispatch when it was saved
  *             BITACTOR_CORRUPT  `reason` gets a sentence, may be NULL
+ *             BITACTOR_ERROR    NULL, or no record can start at that offset
  */
 BITACTOR_API bitactor_status_t bitactor_record_read(const uint8_t *segment, uint32_t nonce,
                                                     uint32_t offset, uint32_t limit, bool deep,

@@ -221,7 +221,6 @@ struct bitactor_engine {
 	bitactor_outlet_t  outlet;
 
 	ba_cycles_t clock;
-	bool        clock_injected;
 	uint64_t    tick_hz;
 
 	/* the table: entries 0..kinds-1, then the one that rejects every other
@@ -254,7 +253,6 @@ struct bitactor_engine {
 	ba_count_t resumes_waiting; /* in the internal queue; they are nobody's signals */
 	uint64_t turn_number;
 	uint64_t last_now_ns;
-	uint64_t last_counts;     /* end of the last timed dispatch */
 	uint32_t singles_left;    /* dispatches still timed by themselves */
 	bool     stopped;
 

@@ -85,8 +85,9 @@ ba_queue_init(ba_queue_t *queue, ba_slot_t *slots, uint64_t capacity)
 static inline bitactor_status_t
 ba_queue_claim(ba_queue_t *queue, uint64_t count, uint64_t *position)
 {
-	/* relaxed: a guess; the swap below decides */
-	uint64_t claim = atomic_load_explicit(&queue->claim, memory_order_relaxed);
+	/* acquire: keeps the load of head below behind it, or "full" could be made of
+	 * a claim that is newer than the head */
+	uint64_t claim = atomic_load_explicit(&queue->claim, memory_order_acquire);
 
 	for (;;) {
 		if (claim & BA_QUEUE_CLOSED)
@@ -101,10 +102,11 @@ ba_queue_claim(ba_queue_t *queue, uint64_t count, uint64_t *position)
 		if (used >= 0 && (uint64_t)used + count > queue->capacity)
 			return BITACTOR_FULL;
 
-		/* relaxed: the claim orders nothing; publishing does */
+		/* acquire: for the claim it failed on, as above; success needs no order,
+		 * publishing gives it, but may not have less than failure (C11 7.17.7.4) */
 		if (atomic_compare_exchange_weak_explicit(&queue->claim, &claim, claim + count,
-		                                          memory_order_relaxed,
-		                                          memory_order_relaxed)) {
+		                                          memory_order_acquire,
+		                                          memory_order_acquire)) {
 			*position = claim;
 			return BITACTOR_OK;
 		}
@@ -120,6 +122,7 @@ ba_queue_publish(ba_queue_t *queue, uint64_t position, const bitactor_signal_t *
 
 	slot->signal            = *signal;
 	slot->signal.data_bytes = data_bytes;
+	slot->signal.seal       = 0; /* for the door; no record has it, so no handler may */
 	slot->data_block        = data_block;
 	/* release: pairs with the acquire in ba_queue_peek; publishes the slot and
 	 * the data block that it names */

@@ -128,8 +128,9 @@ bitactor_pending_count(const bitactor_engine_t *engine)
 	if (engine == NULL || !ba_engine_is_live(engine))
 		return 0;
 	const ba_emits_t *emits = &engine->emits;
-	/* head first, then the tail that only grows: never negative */
-	uint64_t head  = ba_count_get(&emits->head);
+	/* head first, then the tail that only grows: never negative.
+	 * acquire: keeps the two loads in this order */
+	uint64_t head = atomic_load_explicit(&emits->head, memory_order_acquire);
 	uint64_t waiting = ba_count_get(&emits->tail) - head;
 	uint64_t resumes = ba_count_get(&engine->resumes_waiting);
 	waiting = waiting < emits->capacity ? waiting : emits->capacity;

@@ -28,7 +28,11 @@ extern "C" {
 
 enum { BITACTOR_MODULE_ABI = 1 };
 
+#ifdef __cplusplus /* a C++ constant is private, and its name another */
+#define BITACTOR_MODULE_EXPORT extern "C" __attribute__((visibility("default")))
+#else
 #define BITACTOR_MODULE_EXPORT __attribute__((visibility("default")))
+#endif
 
 /* A kind of signal; its number is its index in the table.  `fn` NULL: signals
  * of this kind have no handler here (they are rejected, with a record). */
@@ -48,7 +52,8 @@ typedef struct bitactor_cell {
 	size_t      bytes; /* 1..2^30; the start is aligned to 64 */
 } bitactor_cell_t;
 
-/* A number that the user may set: in "module" of the configuration file. */
+/* A number that the user may set: in "module" of the configuration file.  At most
+ * 64 of them: they are written into the trace. */
 typedef struct bitactor_param {
 	const char *name;
 	const char *unit;

@@ -9,6 +9,8 @@
  */
 #include "module_check.h"
 
+#include <bitactor/trace_program.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -151,6 +153,9 @@ is_line(const char *text)
 static bitactor_status_t
 check_params(const complaint_t *complaint, const bitactor_module_t *table)
 {
+	if (table->param_count > BITACTOR_PROGRAM_PARAMS)
+		return wrong(complaint, "it counts %u parameters, at most %d can be",
+		             table->param_count, BITACTOR_PROGRAM_PARAMS);
 	bitactor_status_t status = check_names(complaint, "parameter", table->params,
 	                                       sizeof *table->params, table->param_count);
 	for (uint32_t i = 0; i < table->param_count && status == BITACTOR_OK; i++) {

@@ -46,8 +46,7 @@ struct bitactor_replay {
 	list_t   expected, actual;
 	entry_t  ahead;      /* read, belongs to the next turn */
 	bool     has_ahead;
-	bool     ended;      /* the trace has no more records  */
-	bool     closed;     /* it ended with CLOSE            */
+	bool     ended;      /* the trace has no more records, CLOSE neither */
 	uint64_t now_ns;     /* of the turn that is played     */
 
 	bitactor_item_t *items; /* offered to the session */
@@ -216,7 +215,6 @@ read_prologue(bitactor_replay_t *replay, bitactor_error_t *error)
 static bitactor_status_t
 read_close(bitactor_replay_t *replay, bitactor_error_t *error)
 {
-	replay->closed    = true;
 	replay->has_ahead = false;
 	bitactor_status_t status = look_ahead(replay, error);
 	return status == BITACTOR_OK ? BITACTOR_EMPTY : status;
@@ -289,13 +287,6 @@ items_reserve(bitactor_replay_t *replay, size_t count)
 	return true;
 }
 
-/* The end of a trace that nobody closed: what came behind it is not a difference. */
-static bool
-at_torn_end(const bitactor_replay_t *replay)
-{
-	return replay->ended && !replay->closed;
-}
-
 /* What `expected` has from outside, and how many dispatches. */
 static bitactor_status_t
 fill_batch(bitactor_replay_t *replay, bitactor_batch_t *batch, bitactor_error_t *error)
@@ -335,7 +326,7 @@ poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *er
 		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
 	/* a killed process may have left a TURN and nothing behind it */
 	status = fill_batch(replay, batch, error);
-	if (status == BITACTOR_OK && batch->max == 0 && at_torn_end(replay))
+	if (status == BITACTOR_OK && batch->max == 0 && replay->ended)
 		return BITACTOR_CLOSED;
 	replay->report.turn++;
 	if (status == BITACTOR_OK && batch->max == 0) /* no engine takes such a turn */
@@ -378,9 +369,10 @@ take(void *context, uint64_t segment, const uint8_t *bytes, uint32_t from, uint3
 {
 	bitactor_replay_t *replay = context;
 	bitactor_record_t  record;
+	(void)sealed; /* the next segment begins with `from` 0 */
 
-	if (replay->over || replay->out_of_memory)
-		return BITACTOR_OK; /* the report points into the lists; see compare */
+	if (replay->over)
+		return BITACTOR_OK; /* the report points into the lists */
 	if (from == 0) {
 		replay->actual_at = BITACTOR_HEADER_BYTES;
 		replay->nonce     = bitactor_segment_nonce(replay->config.uuid, segment);
@@ -391,8 +383,6 @@ take(void *context, uint64_t segment, const uint8_t *bytes, uint32_t from, uint3
 		replay->out_of_memory = !collect(replay, &record);
 		replay->actual_at += record.bytes;
 	}
-	if (sealed)
-		replay->actual_at = BITACTOR_HEADER_BYTES;
 	return BITACTOR_OK;
 }
 
@@ -408,7 +398,6 @@ difference_of(const entry_t *expected, const entry_t *actual)
 	    e->cause_seq != a->cause_seq || e->payload != a->payload ||
 	    e->context != a->context || e->timestamp != a->timestamp || e->id != a->id ||
 	    e->signal_flags != a->signal_flags || e->priority != a->priority ||
-	    e->own_bytes != a->own_bytes ||
 	    memcmp(expected->own_copy, actual->own_copy, sizeof actual->own_copy) != 0 ||
 	    (flags & ~(BITACTOR_RECORD_FAILED | BITACTOR_RECORD_HAS_DATA)) != 0)
 		return BITACTOR_DIFFERENCE_SIGNAL;
@@ -446,7 +435,8 @@ compare(void *context, bitactor_error_t *error)
 		/* relaxed: a signal handler of this thread reads it */
 		atomic_store_explicit(&replay->compared_seq, e->seq, memory_order_relaxed);
 	}
-	if (i == expected->count && i < actual->count && !at_torn_end(replay))
+	/* what came behind the end of a trace that nobody closed is no difference */
+	if (i < actual->count && !replay->ended)
 		return diverged(replay, BITACTOR_DIFFERENCE_EXTRA, NULL, &actual->entries[i],
 		                error);
 	list_clear(&replay->actual);

@@ -11,12 +11,14 @@
 #include <bitactor/session.h>
 
 #include <sched.h>
+#include <time.h>
 
 enum {
 	TURN_MAX = BITACTOR_MAX_SIGNALS, /* dispatches a turn, when the source does not say */
-	/* An item that finds no room in an empty engine so often never will: other
-	 * producers had the processor that often to let go of what they hold. */
-	TRIES_MAX = 65536
+	/* An item may find no room in an empty engine, because another producer holds
+	 * a block that it has not sent yet.  After so many looks, and then as many
+	 * milliseconds, there never was one. */
+	LOOKS_MAX = 1000
 };
 
 static bool
@@ -83,13 +85,25 @@ offer(bitactor_session_t *session, const bitactor_item_t *item)
 	return bitactor_enqueue(session->engine, signal);
 }
 
+/* Give another producer the time to go on.  False: there has been enough of it. */
+static bool
+wait_for_room(uint32_t looks)
+{
+	const struct timespec millisecond = { .tv_nsec = 1000000 };
+	if (looks < LOOKS_MAX)
+		(void)sched_yield();
+	else
+		(void)nanosleep(&millisecond, NULL);
+	return looks < 2 * LOOKS_MAX;
+}
+
 /* Admit one item, taking turns while the queue is full.  Turns that make no room
  * (handlers that emit without end) go on until stop is set: OK, not admitted. */
 static bitactor_status_t
 admit(bitactor_session_t *session, const bitactor_item_t *item, bitactor_error_t *error)
 {
 	bitactor_status_t status = offer(session, item);
-	uint32_t tries = 0;
+	uint32_t looks = 0;
 	while (status == BITACTOR_FULL && !session->exact_turns) {
 		bool idle;
 		bitactor_status_t turn = take_turn(session, TURN_MAX, &idle, error);
@@ -100,12 +114,10 @@ admit(bitactor_session_t *session, const bitactor_item_t *item, bitactor_error_t
 			break;
 		if (must_stop(session))
 			return BITACTOR_OK;
-		if (idle && ++tries == TRIES_MAX)
+		if (idle && !wait_for_room(looks++))
 			return bitactor_error_set(error, BITACTOR_FULL, 0,
 			                          "the engine is empty and has no room for a "
 			                          "signal: has it blocks for data?");
-		if (idle)
-			(void)sched_yield();
 	}
 	return status == BITACTOR_OK ? BITACTOR_OK : not_taken(session, status, error);
 }

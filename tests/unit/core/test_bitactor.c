@@ -518,13 +518,14 @@ test_many(void)
 {
 	SCENARIO("many at once stay together, or none of them comes") {
 		GIVEN("an engine with 8 slots, 3 of them taken");
-		WHEN("6, then 5, then 1, then a batch with one bad signal are sent");
-		THEN("FULL, OK, FULL, INVALID_SIGNAL; taken is 0 or all; order is kept");
+		WHEN("6, then 5, then 1, then a batch with one bad signal, then 9 are sent");
+		THEN("FULL, OK, FULL, INVALID_SIGNAL; taken is 0 or all; order is kept; and 9, "
+		     "which never have room, are an ERROR");
 		probe_config(&probe);
 		probe.config.queue_slots = 8;
 		probe_open(&probe);
 		bitactor_engine_t *engine = probe.engine;
-		bitactor_signal_t  batch[6];
+		bitactor_signal_t  batch[9] = { { .kind = 1 } };
 		size_t taken = 99;
 		seen.count = 0;
 		CHECK_EQ(bitactor_register(engine, 1, probe_see, &seen), BITACTOR_OK);
@@ -546,11 +547,16 @@ test_many(void)
 		batch[4].reserved = 1;
 		CHECK_EQ(bitactor_enqueue_many(engine, batch, 6, &taken), BITACTOR_INVALID_SIGNAL);
 		CHECK_EQ(taken, 0);
+		batch[4].reserved = 0;
+		CHECK_EQ(bitactor_enqueue_many(engine, batch, 9, &taken), BITACTOR_ERROR);
+		CHECK_EQ(taken, 0);
+		CHECK_EQ(bitactor_enqueue_many(engine, batch, 8, &taken), BITACTOR_OK);
+		CHECK_EQ(probe_drain(engine, 100), 8);
 		CHECK_EQ(bitactor_pending_count(engine), 0);
 		bitactor_stats_t stats = probe_stats(engine);
 		CHECK_EQ(stats.refused_full, 7);
 		CHECK_EQ(stats.refused_invalid, 6);
-		CHECK_EQ(stats.accepted, 8);
+		CHECK_EQ(stats.accepted, 16);
 		probe_close(&probe);
 	}
 }

@@ -286,8 +286,8 @@ test_storm(uint64_t capacity)
 	SCENARIO(capacity == 4 ? "four producers, four slots" : "four producers, 1024 slots") {
 		GIVEN("producers that claim one to four at a time, and a thread that counts");
 		WHEN("one consumer takes it all");
-		THEN("each signal comes once, in its producer's order, batches whole, and never are "
-		     "there more than the capacity");
+		THEN("each signal comes once, in its producer's order, batches whole, never more "
+		     "than the capacity");
 		pthread_t  threads[PRODUCERS], sampler;
 		producer_t producers[PRODUCERS];
 		uint64_t   next[PRODUCERS] = { 0 }, head = 0, taken = 0, bad = 0;

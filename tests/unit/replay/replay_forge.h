@@ -237,7 +237,8 @@ forge_put_one(forge_t *forge, const forged_t *one, const uint64_t *seqs)
 	                   record->signal_flags | record->priority) != 0;
 	uint32_t own    = record->kind == BITACTOR_RECORD_REJECT;
 	uint32_t slots  = 1 + fields + own;
-	uint32_t keep   = record->flags & (BITACTOR_RECORD_OUTSIDE | BITACTOR_RECORD_FAILED);
+	uint32_t keep   = record->flags & (BITACTOR_RECORD_OUTSIDE | BITACTOR_RECORD_FAILED |
+	                                 BITACTOR_RECORD_ZERO_TICK);
 	uint32_t flags  = keep | BITACTOR_RECORD_WRITTEN |
 	                 (fields ? BITACTOR_RECORD_HAS_FIELDS : 0u) |
 	                 (one->data_bytes > 0 ? BITACTOR_RECORD_HAS_DATA : 0u);

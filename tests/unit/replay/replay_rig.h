@@ -124,6 +124,11 @@ on_emit(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 			child.priority  = 3;
 			child.flags     = (uint8_t)i;
 		}
+		if (signal->payload % 7 == 0) { /* hand on what came, whatever that was */
+			child            = *signal;
+			child.kind       = COUNT;
+			child.data_bytes = 0;
+		}
 		child.payload += is_changed(EMIT, EMIT_OTHER);
 		full += bitactor_emit_data(turn, &child, &child, signal->payload % 7 * 8) !=
 		        BITACTOR_OK;
@@ -301,7 +306,7 @@ typedef struct taping {
 	uint64_t seed;
 	bool     measured;   /* a real clock: OVERRUN records lie between the others */
 	bool     no_program;
-	uint32_t queue_slots, emit_slots, emit_data_blocks, fibers, segments;
+	uint32_t queue_slots, emit_slots, data_max, emit_data_blocks, fibers, segments;
 	bitactor_outlet_t outlet;
 
 	side_t   side;
@@ -335,7 +340,7 @@ taping_config(taping_t *taping)
 	config.queue_slots      = taping->queue_slots != 0 ? taping->queue_slots : 64;
 	config.emit_slots       = taping->emit_slots != 0 ? taping->emit_slots : 32;
 	config.emit_data_blocks = taping->emit_data_blocks != 0 ? taping->emit_data_blocks : 8;
-	config.data_max         = 2048;
+	config.data_max         = taping->data_max != 0 ? taping->data_max : 2048;
 	config.data_blocks      = 64;
 	config.fibers           = taping->fibers != 0 ? taping->fibers : 3;
 	config.segments         = taping->segments != 0 ? taping->segments : 2;
@@ -405,7 +410,8 @@ random_signal(uint64_t *chance)
 	uint64_t mask = draw >> 62 == 0 ? UINT64_MAX : 0xFFF;
 	bitactor_signal_t signal = { .kind    = kinds[draw % 16],
 		                     .actor   = (uint32_t)(draw >> 4) % 3,
-		                     .payload = draw >> 8 & mask };
+		                     .payload = draw >> 8 & mask,
+		                     .seal    = (uint32_t)(draw >> 5) };
 	if (draw >> 60 < 6) {
 		signal.context   = probe_random(chance);
 		signal.timestamp = draw >> 3;

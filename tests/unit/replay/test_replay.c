@@ -7,7 +7,40 @@
 #include "replay_forge.h"
 
 #include <malloc.h>
-#include <sys/resource.h>
+
+/* ---- a heap that fails when told to -------------------------------------------------- */
+
+#if !PROBE_SANITIZED && defined(__GLIBC__)
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t count, size_t bytes);
+void *__libc_realloc(void *block, size_t bytes);
+
+static uint64_t fail_in; /* calls; 0: never */
+
+static bool
+fails_now(void)
+{
+	return fail_in > 0 && --fail_in == 0;
+}
+
+void *
+malloc(size_t bytes)
+{
+	return fails_now() ? NULL : __libc_malloc(bytes);
+}
+
+void *
+calloc(size_t count, size_t bytes)
+{
+	return fails_now() ? NULL : __libc_calloc(count, bytes);
+}
+
+void *
+realloc(void *block, size_t bytes)
+{
+	return fails_now() ? NULL : __libc_realloc(block, bytes);
+}
+#endif
 
 /* ---- what is the same ---------------------------------------------------------------- */
 
@@ -167,6 +200,23 @@ play_into(const char *from, const char *to)
 	playing_close(&playing);
 }
 
+static uint64_t
+jumping_counts(void *context)
+{
+	static uint64_t counts;
+	(void)context;
+	return counts += 1000;
+}
+
+static void
+measure(bitactor_config_t *config, void *context)
+{
+	static const bitactor_counter_t counter = { .read = jumping_counts, .hz = 24000000 };
+	(void)context;
+	config->flags   = BITACTOR_TIME_EACH;
+	config->counter = &counter;
+}
+
 static bool
 same_file(const char *a, const char *b, const char *part)
 {
@@ -207,6 +257,22 @@ test_virtual(uint64_t seed)
 		free(places.at);
 		rig_remove(rig_path("second", NULL));
 	}
+	SCENARIO("an engine that measures plays it as well: what it measured is not compared") {
+		tape("first", seed, 1000, true);
+		playing_t playing = { 0 };
+		places_t  places  = places_of("first");
+		CHECK(playing_open(&playing, "first"));
+		playing_engine(&playing, measure, NULL);
+		CHECK_EQ(bitactor_telemetry_note(playing.memory.engine, BITACTOR_RECORD_STATS,
+		                                 "of no account", 13), BITACTOR_OK);
+		table_t table = table_of(&playing.side);
+		table_register(&table, playing.memory.engine);
+		playing_run(&playing);
+		check_equal(&playing, &places);
+		CHECK(probe_stats(playing.memory.engine).overruns > 0);
+		playing_close(&playing);
+		free(places.at);
+	}
 }
 
 /* ---- handlers that changed ----------------------------------------------------------- */
@@ -246,7 +312,11 @@ check_change(const places_t *places, uint16_t kind, change_t change, uint64_t nt
 	CHECK_EQ(report->turn, place->turn_number);
 	CHECK_EQ(bitactor_replay_seq(playing.replay), place->seq - 1);
 	/* recording on must not hurt what the report shows */
+	size_t before = 0, count = 0;
+	(void)bitactor_replay_actual(playing.replay, &before);
 	CHECK_EQ(bitactor_telemetry_close(playing.memory.engine, NULL), BITACTOR_OK);
+	(void)bitactor_replay_actual(playing.replay, &count);
+	CHECK_EQ(count, before);
 	if (report->expected == NULL || report->actual == NULL) {
 		CHECK(report->expected != NULL && report->actual != NULL);
 		playing_close(&playing);
@@ -260,7 +330,6 @@ check_change(const places_t *places, uint16_t kind, change_t change, uint64_t nt
 	bool now_fails = (report->actual->record.flags & BITACTOR_RECORD_FAILED) != 0;
 	bool failed    = (place->record.flags & BITACTOR_RECORD_FAILED) != 0;
 	CHECK_EQ(now_fails, failed ^ (change == OTHER_STATUS));
-	size_t count = 0;
 	const bitactor_replay_record_t *list = bitactor_replay_expected(playing.replay, &count);
 	CHECK(report->expected >= list && report->expected < list + count);
 	CHECK_EQ(list[0].record.kind, BITACTOR_RECORD_TURN);
@@ -380,6 +449,13 @@ is_emitted(const forge_t *forge, size_t i)
 }
 
 static bool
+is_emitted_fields(const forge_t *forge, size_t i)
+{
+	return is_emitted(forge, i) && forge->at[i].record.id > 1 &&
+	       forge->at[i].record.context > 1;
+}
+
+static bool
 is_emitted_data(const forge_t *forge, size_t i)
 {
 	const bitactor_record_t *record = &forge->at[i].record;
@@ -452,6 +528,15 @@ is_third_turn(const forge_t *forge, size_t i)
 	return forge->at[i].record.kind == BITACTOR_RECORD_TURN && forge->at[i].turn == 3;
 }
 
+/* A turn that begins with what the one before left over. */
+static bool
+is_left_over(const forge_t *forge, size_t i)
+{
+	return forge->at[i].record.kind == BITACTOR_RECORD_TURN &&
+	       is_dispatch(&forge->at[i + 1].record) &&
+	       (forge->at[i + 1].record.flags & BITACTOR_RECORD_OUTSIDE) == 0;
+}
+
 static bool
 is_close(const forge_t *forge, size_t i)
 {
@@ -477,6 +562,13 @@ static size_t
 edit_failed(forge_t *forge, size_t at)
 {
 	forge->at[at].record.flags ^= BITACTOR_RECORD_FAILED;
+	return at;
+}
+
+static size_t
+edit_zero_tick(forge_t *forge, size_t at)
+{
+	forge->at[at].record.flags ^= BITACTOR_RECORD_ZERO_TICK;
 	return at;
 }
 
@@ -672,11 +764,12 @@ static const struct forgery {
 	{ "its actor", is_emitted, edit_actor, SIGNAL },
 	{ "its cause", is_emitted, edit_cause, SIGNAL },
 	{ "its payload", is_emitted, edit_payload, SIGNAL },
-	{ "its context", is_emitted, edit_context, SIGNAL },
-	{ "its timestamp", is_emitted, edit_timestamp, SIGNAL },
-	{ "its id", is_emitted, edit_id, SIGNAL },
-	{ "its flags", is_emitted, edit_flags, SIGNAL },
-	{ "its priority", is_emitted, edit_priority, SIGNAL },
+	{ "its context", is_emitted_fields, edit_context, SIGNAL },
+	{ "its timestamp", is_emitted_fields, edit_timestamp, SIGNAL },
+	{ "its id", is_emitted_fields, edit_id, SIGNAL },
+	{ "its flags", is_emitted_fields, edit_flags, SIGNAL },
+	{ "its priority", is_emitted_fields, edit_priority, SIGNAL },
+	{ "that it took a tick", is_emitted, edit_zero_tick, SIGNAL },
 	{ "a byte of its data", is_emitted_data, edit_data, BYTES },
 	{ "the length of its data", is_emitted_data, edit_data_shorter, BYTES },
 	{ "the source of a signal", is_from_queue, edit_source, SIGNAL },
@@ -693,6 +786,7 @@ static const struct forgery {
 	{ "a drop more", is_turns_end, edit_add_drop, MISSING },
 	{ "a turn with nothing in it", is_third_turn, edit_empty_turn, MISSING },
 	{ "a turn with nothing in it, the last", is_close, edit_empty_turn, MISSING },
+	{ "one for which something was left over", is_left_over, edit_empty_turn, MISSING },
 	{ "the time of a turn", is_third_turn, edit_time, SIGNAL },
 	{ "the budget of a handler", is_register, edit_payload, SIGNAL },
 	{ "a registration, gone", is_register, edit_remove, SIGNAL },
@@ -869,6 +963,18 @@ test_cut(uint64_t seed)
 		THEN("each time all that is whole comes again, and the end is said");
 		free(places.at);
 		free(whole.at);
+	}
+	SCENARIO("a trace without a turn is played, closed or not") {
+		for (int closed = 0; closed < 2; closed++) {
+			tape("unclosed", seed, 0, closed != 0);
+			places_t  places  = places_of("unclosed");
+			playing_t playing = { 0 };
+			CHECK_EQ(places.compared, 11 + closed);
+			CHECK(play(&playing, "unclosed"));
+			check_equal(&playing, &places);
+			playing_close(&playing);
+			free(places.at);
+		}
 	}
 	SCENARIO("a trace of several segments, not closed, is played over all of them") {
 		tape("unclosed", seed + 1, 12000, false);
@@ -1173,6 +1279,20 @@ test_config(uint64_t seed)
 		CHECK(bitactor_engine_bytes(&config) > 0);
 		playing_close(&playing);
 	}
+	SCENARIO("whatever the size of its data, there is an engine for it") {
+		for (uint32_t data_max = 8; data_max <= 32768; data_max *= 8) {
+			taping_t taping = { .name = "genuine", .seed = seed, .data_max = data_max };
+			taping_begin(&taping);
+			taping_run(&taping, 50);
+			taping_end(&taping, true);
+			places_t  places  = places_of("genuine");
+			playing_t playing = { 0 };
+			CHECK(play(&playing, "genuine"));
+			check_equal(&playing, &places);
+			playing_close(&playing);
+			free(places.at);
+		}
+	}
 }
 
 /* ---- long turns ---------------------------------------------------------------------- */
@@ -1285,11 +1405,13 @@ heap_of_replay(uint64_t signals)
 	taping_begin(&taping);
 	handler.state = &recorded;
 	CHECK_EQ(bitactor_register_handler(taping.memory.engine, &handler), BITACTOR_OK);
-	bitactor_signal_t many[256];
-	for (size_t i = 0; i < 256; i++)
+	bitactor_signal_t many[255], with_data = { .kind = PLAIN };
+	for (size_t i = 0; i < 255; i++)
 		many[i] = (bitactor_signal_t){ .kind = PLAIN, .payload = i };
 	for (uint64_t sent = 0; sent < signals; sent += 256) {
-		CHECK_EQ(bitactor_enqueue_many(taping.memory.engine, many, 256, NULL),
+		CHECK_EQ(bitactor_enqueue_many(taping.memory.engine, many, 255, NULL),
+		         BITACTOR_OK);
+		CHECK_EQ(bitactor_enqueue_data(taping.memory.engine, &with_data, many, 200),
 		         BITACTOR_OK);
 		CHECK_EQ(bitactor_drain(taping.memory.engine, 256, NULL), BITACTOR_OK);
 	}
@@ -1327,6 +1449,52 @@ test_memory(void)
 			       large);
 	}
 }
+
+#if !PROBE_SANITIZED && defined(__GLIBC__)
+/* Play "genuine" with a heap whose nth call fails; false: it was not called so often. */
+static bool
+play_short_of_memory(uint64_t nth, met_t *met)
+{
+	playing_t playing = { 0 };
+	fail_in = nth;
+	bool opened = playing_open(&playing, "genuine");
+	uint64_t left = fail_in;
+	fail_in = 0;
+	if (opened) {
+		playing_engine(&playing, NULL, NULL);
+		table_t table = table_of(&playing.side);
+		table_register(&table, playing.memory.engine);
+		fail_in = left;
+		playing_run(&playing);
+		left    = fail_in;
+		fail_in = 0;
+	}
+	CHECK_EQ(playing.status, left == 0 ? BITACTOR_ERROR : BITACTOR_OK);
+	CHECK(left != 0 || strstr(playing.error.text, "out of memory") != NULL);
+	CHECK(!opened || playing.report.difference == NONE);
+	met->failed += left == 0 && opened;
+	playing_close(&playing);
+	return left == 0;
+}
+
+static void
+test_out_of_memory(uint64_t seed)
+{
+	SCENARIO("a replay that gets no memory says so, wherever it asks for it") {
+		tape("genuine", seed, 300, true);
+		met_t met = { 0 };
+		for (uint64_t nth = 1; play_short_of_memory(nth, &met) && bdd_broken == 0;)
+			nth += 1 + nth / 20;
+		CHECK(met.failed > 20);
+	}
+}
+#else
+static void
+test_out_of_memory(uint64_t seed)
+{
+	(void)seed;
+}
+#endif
 
 /* ---- stop, and bytes that are broken ------------------------------------------------- */
 
@@ -1487,6 +1655,7 @@ main(int argc, char **argv)
 	test_config(seed);
 	test_long_turns();
 	test_memory();
+	test_out_of_memory(seed);
 	test_stop(seed);
 	test_broken(seed);
 	test_zero_check();

@@ -436,6 +436,11 @@ test_hostile(void)
 		CHECK(!refused_or_same(endless, 1 << 20));
 		memcpy(endless, golden, sizeof golden - 1);
 		CHECK(!refused_or_same(endless, 1 << 20));
+		for (size_t length = 250; length < 1 << 20; length += length < 260 ? 1 : length) {
+			endless[sizeof golden - 1 + length] = '\n';
+			CHECK(!refused_or_same(endless, sizeof golden + length));
+			endless[sizeof golden - 1 + length] = 'a';
+		}
 		free(endless);
 	}
 	SCENARIO("64 parameters are taken, 65 are not") {
