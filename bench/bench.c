@@ -10,6 +10,7 @@
  */
 #include "bench.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,18 +42,39 @@ bench_cpus(void)
 	return CPU_COUNT(&allowed);
 }
 
-bool
-bench_pin(int nth)
+static bool
+nth_processor(int nth, cpu_set_t *one)
 {
+	CPU_ZERO(one);
 	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &allowed) || nth-- > 0)
 			continue;
-		cpu_set_t one;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		return sched_setaffinity(0, sizeof one, &one) == 0;
+		CPU_SET(cpu, one);
+		return true;
 	}
 	return false;
+}
+
+bool
+bench_pin(int nth)
+{
+	cpu_set_t one;
+	return nth_processor(nth, &one) && sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
+/* It must not begin where its creator is: that one waits for it without a pause,
+ * and a real-time scheduler would never let it run. */
+bool
+bench_thread(pthread_t *thread, int nth, void *(*run)(void *), void *argument)
+{
+	cpu_set_t      one;
+	pthread_attr_t attributes;
+	if (!nth_processor(nth, &one) || pthread_attr_init(&attributes) != 0)
+		return false;
+	bool began = pthread_attr_setaffinity_np(&attributes, sizeof one, &one) == 0 &&
+	             pthread_create(thread, &attributes, run, argument) == 0;
+	(void)pthread_attr_destroy(&attributes);
+	return began;
 }
 
 void

@@ -65,7 +65,6 @@ static void *
 line_answer(void *argument)
 {
 	(void)argument;
-	(void)bench_pin(0);
 	/* relaxed: a request to end, nothing comes with it */
 	while (atomic_load_explicit(&line_stop, memory_order_relaxed) == 0) {
 		/* acquire, release: the other half of line_bounce */
@@ -94,7 +93,7 @@ line_bounce(void *argument)
 	/* relaxed: the thread is created after it */
 	atomic_store_explicit(&line_stop, 0, memory_order_relaxed);
 	atomic_store_explicit(&line, 0, memory_order_relaxed);
-	if (pthread_create(&other, NULL, line_answer, NULL) != 0)
+	if (!bench_thread(&other, 0, line_answer, NULL))
 		return 0;
 	for (uint64_t i = 0; i < run->bounces; i++) {
 		uint64_t began = bench_counts(run->clock);
@@ -137,7 +136,6 @@ produce(void *argument)
 	queue_run_t      *run  = side->run;
 	bitactor_signal_t signals[QUEUE_BATCH];
 
-	(void)bench_pin(0);
 	/* release: pairs with the acquire in pass_queue; acquire: with its release */
 	(void)atomic_fetch_add_explicit(&run->ready, 1, memory_order_release);
 	while (atomic_load_explicit(&run->go, memory_order_acquire) == 0)
@@ -180,7 +178,7 @@ pass_queue(void *argument, uint64_t operations)
 		sides[started] = (queue_side_t){ .run     = run,
 			                         .first   = (uint64_t)started * share,
 			                         .signals = share };
-		if (pthread_create(&sides[started].thread, NULL, produce, &sides[started]) != 0)
+		if (!bench_thread(&sides[started].thread, 0, produce, &sides[started]))
 			break; /* the proof will miss its signals */
 	}
 	/* acquire: pairs with the release in produce */

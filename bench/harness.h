@@ -18,6 +18,7 @@
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -112,6 +113,8 @@ void *bench_memory(bench_t *bench, size_t bytes);
  * when bench_begin was called; false where there are not so many. */
 bool bench_pin(int nth);
 void bench_unpin(void);
+/* Start a thread there; false where it cannot be had. */
+bool bench_thread(pthread_t *thread, int nth, void *(*run)(void *), void *argument);
 int  bench_cpus(void); /* how many there are */
 
 static inline uint64_t

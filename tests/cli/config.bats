@@ -13,8 +13,8 @@ configured() {
 
 some_input() {
 	for i in {1..60}; do
-		printf '{"kind":"%s","payload":%s,"data":"%016x"}\n' count "$i" "$i" echo "$i" "$i" \
-			twice "$i" "$i" burst 3 "$i"
+		printf '{"kind":"%s","payload":%s,"data":"%016x"}\n' \
+			count "$i" "$i" echo "$i" "$i" twice "$i" "$i" burst 3 "$i"
 	done >in
 }
 
@@ -113,7 +113,8 @@ wrong() {
 	for i in {1..20}; do echo '{"kind":"dice"}'; done >in
 	for seed in 1 1 2; do
 		echo "{\"seed\": $seed}" >config.json
-		try 0 run --module "$mixed" --input ndjson:in --print dice --quiet --config config.json
+		try 0 run --module "$mixed" --input ndjson:in --print dice --quiet \
+			--config config.json
 		[ "$(sort -u <<<"$output" | grep -c later)" -eq 20 ] # and no two are the same
 		printf '%s\n' "$output" >>"seed$seed"
 	done
@@ -206,7 +207,8 @@ wrong() {
 	mkdir folder
 	for file in nothing.json folder capture.json/x; do
 		: >capture.json
-		try 3 run --module "$mixed" --input ndjson:/dev/null --trace x.bitrace --config "$file"
+		try 3 run --module "$mixed" --input ndjson:/dev/null --trace x.bitrace \
+			--config "$file"
 		says "$file: cannot be "
 		[ ! -e x.bitrace ]
 	done

@@ -43,7 +43,8 @@ end_runs() {
 
 @test "ended after any record, or in any dispatch: fibers" {
 	for i in 1 2 3; do
-		printf '{"kind":"%s","payload":%s}\n' ask $i ask $i answer $i rest 2 faint 0 answer $i
+		printf '{"kind":"%s","payload":%s}\n' ask $i ask $i answer $i rest 2 faint 0 \
+			answer $i
 	done >in
 	record ndjson:in x.bitrace "$fibers"
 	end_runs cuts "$fibers" x.bitrace
@@ -96,8 +97,7 @@ end_runs() {
 		fiber_overflow:11; do
 		kind=${case%:*} number=${case#*:}
 		rm -rf x.bitrace
-		printf '{"kind":"live"}\n{"kind":"live"}\n{"kind":"%s","id":77}\n{"kind":"live"}\n' \
-			"$kind" >in
+		printf '{"kind":"%s","id":%d}\n' live 1 live 2 "$kind" 77 live 3 >in
 		try $((128 + number)) run --module "$test_modules/deaths.so" --input ndjson:in \
 			--trace x.bitrace
 		says "bitactor run: died of signal $number in the dispatch of seq 15"
@@ -171,13 +171,40 @@ end_runs() {
 	sound x.bitrace "$monitor"
 }
 
+@test "a handler that never returns: the second signal ends it, and show names it" {
+	echo '{"kind":"spend","payload":"0xFFFFFFFFFFFFFFFF","id":7}' >in
+	python3 - "$program" "$mixed" <<-'END'
+		import signal, subprocess, sys, time
+		process = subprocess.Popen([sys.argv[1], "run", "--module", sys.argv[2], "--input",
+		                            "ndjson:in", "--trace", "x.bitrace"],
+		                           stderr=subprocess.PIPE)
+		def spent():  # hundredths of a second; all that takes time is the handler
+		    with open("/proc/%d/stat" % process.pid) as file:
+		        return int(file.read().rpartition(")")[2].split()[11])
+		end = time.monotonic() + 60
+		while spent() < 100 and time.monotonic() < end:
+		    time.sleep(0.05)
+		process.send_signal(signal.SIGINT)
+		while process.poll() is None and time.monotonic() < end:
+		    time.sleep(0.05)
+		    process.send_signal(signal.SIGTERM)
+		said = process.stderr.read().decode()
+		if process.returncode not in (-2, -15) or " in the dispatch of seq " not in said:
+		    sys.exit("exit %s: %s" % (process.returncode, said))
+		END
+	try 0 show x.bitrace
+	[[ $(tail -n 1 <<<"$output") == *' spend '*'#7 '*'IN DISPATCH'* ]]
+	try 1 verify x.bitrace
+	says 'was in dispatch'
+}
+
 @test "stopped without a trace: it does not speak of one" {
 	yes '{"kind":"count","payload":1}' | head -n 600 | sed '10s/1}/1001}/' >in
 	try 130 run --module "$test_modules/mixed_interrupts.so" --input ndjson:in
 	says 'stopped by signal 2'
 	[[ $stderr != *trace* ]]
-	try 130 run --module "$test_modules/mixed_interrupts.so" --input ndjson:in --trace x.bitrace \
-		--json
+	try 130 run --module "$test_modules/mixed_interrupts.so" --input ndjson:in --json \
+		--trace x.bitrace
 	says 'stopped by signal 2; the trace is closed'
 	json 'it["stopped"] is True and it["signals"]["dispatched"] < 600'
 	sound x.bitrace "$mixed"

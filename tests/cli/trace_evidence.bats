@@ -15,8 +15,9 @@ spoil() {
 record_all() {
 	record "candump:$capture" monitor.bitrace "$monitor"
 	for i in {1..400}; do
-		printf '{"kind":"%s","payload":%s,"data":"%016x"}\n' count "$i" "$i" echo "$i" "$i" \
-			twice "$i" "$i" nobody "$i" "$i" 900 "$i" "$i" large $((i * 10)) "$i"
+		printf '{"kind":"%s","payload":%s,"data":"%016x"}\n' \
+			count "$i" "$i" echo "$i" "$i" twice "$i" "$i" nobody "$i" "$i" \
+			900 "$i" "$i" large $((i * 10)) "$i"
 	done | sed 's/"900"/900/' >in
 	record ndjson:in mixed.bitrace "$mixed"
 	for i in {1..100}; do
@@ -30,7 +31,8 @@ chained() {
 	local last k root in_header
 	last=$(($(stat -c %s "$1/trace") / 65536 - 1))
 	for ((k = 0; k <= last; k++)); do
-		root=$(dd if="$1/trace" bs=64K count=1 skip=$k status=none | b3sum | cut -d ' ' -f 1)
+		root=$(dd if="$1/trace" bs=64K count=1 skip=$k status=none | b3sum)
+		root=${root%% *}
 		if [ "$k" -eq "$last" ]; then
 			[ "$root" = "$2" ] || { echo "$1: head $2, b3sum $root"; return 1; }
 		else
@@ -125,7 +127,8 @@ chained() {
 		        file.seek(bit // 8)
 		        file.write(bytes([old[0] ^ 1 << bit % 8]))
 		        file.flush()
-		        done = subprocess.run([program, "verify", trace], capture_output=True, text=True)
+		        done = subprocess.run([program, "verify", trace], capture_output=True,
+		                              text=True)
 		        place = "segment 0, offset %d," % (0 if bit < 128 * 8 else 128)
 		        assert done.returncode == 1 and place in done.stderr, (bit, done)
 		        file.seek(bit // 8)

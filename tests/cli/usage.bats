@@ -16,7 +16,7 @@ commands='info run verify replay show new bench'
 	for word in --help -h help; do
 		try 0 "$word"
 		for command in $commands; do
-			[[ $output =~ $'\n'"  $command " ]] || { echo "$word: no $command"; return 1; }
+			grep -q "^  $command  *[a-z]" <<<"$output"
 		done
 		[ -z "$stderr" ]
 	done

@@ -156,7 +156,8 @@ crc_header() {
 	try 1 verify x.bitrace
 	says 'segment 2, offset 0'
 	cp kept x.bitrace/trace
-	dd if=y.bitrace/trace of=x.bitrace/trace bs=64K skip=1 seek=1 count=1 conv=notrunc status=none
+	dd if=y.bitrace/trace of=x.bitrace/trace bs=64K skip=1 seek=1 count=1 conv=notrunc \
+		status=none
 	try 1 verify x.bitrace
 	says 'segment 1, offset 0'
 	cp kept x.bitrace/trace

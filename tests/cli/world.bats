@@ -6,6 +6,8 @@
 # shellcheck disable=SC2016  # what is in single quotes is another shell's
 load common
 
+teardown() { umount disk 2>/dev/null || :; }
+
 @test "an input that is not there, a folder, one that cannot be read: exit 3, no trace" {
 	mkdir folder
 	echo >file
@@ -142,8 +144,9 @@ cut_off() {
 	# in KiB; 77 ends inside a segment, 64 and 128 at the end of one
 	for limit in 77 64 128 500; do
 		rm -rf x.bitrace
-		run --separate-stderr bash -c 'ulimit -f "$1"; shift; exec "$@"' - "$limit" "$program" \
-			run --module "$monitor" --input candump:long.log --trace x.bitrace
+		run --separate-stderr bash -c 'ulimit -f "$1"; shift; exec "$@"' - "$limit" \
+			"$program" run --module "$monitor" --input candump:long.log \
+			--trace x.bitrace
 		echo "$limit: exit $status"
 		[ "$status" -eq 3 ]
 		if [ "$limit" -gt 128 ]; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""end_runs.py WHAT PROGRAM MODULE [COUNT] [--seed N] -- end `bitactor run` and look at what is left.
+"""end_runs.py WHAT PROGRAM MODULE COUNT [--seed N] -- end `bitactor run`, see what is left.
 
     kill      kill -9 at COUNT random moments, from a file and from a pipe: verify must say
               "not closed, valid to seq N" with the N that is found here, replay and show
@@ -9,9 +9,9 @@
               trace is closed and good
     idle      COUNT times: when all that was sent is worked off and the program waits for
               more, kill -9 loses nothing, and SIGINT and SIGTERM end it too
-    cuts      MODULE's trace TRACE (a fourth argument, instead of COUNT) as it was after
+    cuts      MODULE's trace TRACE (instead of COUNT) as it was after
               each of its records, and inside the dispatch of each of its signals
-    writes    with faulty_disk.so (a fourth argument): killed before and inside each
+    writes    with faulty_disk.so (instead of COUNT): killed before and inside each
               write of a run; and each of them failing, which must exit with 3, in words,
               and leave what can be read
 
