@@ -767,6 +767,52 @@ test_tick_cuts_a_turn(void)
 	}
 }
 
+/* The first of them has another thread fill what room there is. */
+static void *
+fill_up(void *argument)
+{
+	uint64_t *taken = argument;
+	bitactor_signal_t signal = { .kind = 9, .payload = 1000 };
+	while (bitactor_enqueue(probe.engine, &signal) == BITACTOR_OK)
+		++*taken;
+	return NULL;
+}
+
+static uint64_t taken_meanwhile;
+
+static bitactor_status_t
+let_others_fill_up(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
+{
+	pthread_t filler;
+	CHECK_EQ(pthread_create(&filler, NULL, fill_up, &taken_meanwhile), 0);
+	pthread_join(filler, NULL);
+	return probe_see(turn, signal, state);
+}
+
+static void
+test_slots_in_dispatch(void)
+{
+	SCENARIO("a slot is not free before its signal was dispatched") {
+		GIVEN("a queue of 8 that is full");
+		WHEN("during the first dispatch another thread sends as much as it can");
+		THEN("not one fits, and the other seven are what they were");
+		probe_config(&probe);
+		probe.config.queue_slots = 8;
+		probe_open(&probe);
+		seen.count = 0;
+		taken_meanwhile = 0;
+		CHECK_EQ(bitactor_register(probe.engine, 1, let_others_fill_up, &seen),
+		         BITACTOR_OK);
+		CHECK_EQ(bitactor_register(probe.engine, 9, probe_see, &seen), BITACTOR_OK);
+		for (uint64_t i = 0; i < 8; i++)
+			probe_send(probe.engine, i == 0 ? 1 : 9, i);
+		CHECK_EQ(bitactor_drain(probe.engine, 8, NULL), BITACTOR_OK);
+		CHECK_EQ(taken_meanwhile, 0);
+		seen_payloads((const uint64_t[]){ 0, 1, 2, 3, 4, 5, 6, 7 }, 8);
+		probe_close(&probe);
+	}
+}
+
 /* A producer stopped between claim and publish, by its own functions. */
 static void
 test_busy(void)
@@ -1187,6 +1233,7 @@ main(void)
 	test_order_of_a_turn();
 	test_max();
 	test_tick_cuts_a_turn();
+	test_slots_in_dispatch();
 	test_busy();
 	test_reentrant();
 	test_sink_and_outlet_are_outside();

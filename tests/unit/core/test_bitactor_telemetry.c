@@ -700,9 +700,9 @@ live(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 		else
 			(void)bitactor_emit(turn, &more);
 	}
-	if (p % 6 == 1) {
+	for (uint64_t i = 0; p % 6 == 1 && i < 1 + p % 3; i++) {
 		size_t bytes = p % 1999;
-		if (bitactor_output(turn, (uint32_t)p, chronicle.bytes, bytes) == BITACTOR_OK &&
+		if (bitactor_output(turn, (uint32_t)i, chronicle.bytes, bytes) == BITACTOR_OK &&
 		    status == BITACTOR_OK) {
 			chronicle.outputs++;
 			chronicle.output_crc =
@@ -889,6 +889,7 @@ causes_lead_back(void)
 			wrong += record->cause != 0 && record->cause != 0x7FFFFFFF;
 		} else if (record->kind == 0xFF0F) {
 			wrong += kinds[seq - record->cause] >= 0xFF00;
+			wrong += record->cause != record->actor + 1; /* port 0 is the first */
 		}
 		seq++;
 	}

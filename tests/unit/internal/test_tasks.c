@@ -321,6 +321,19 @@ test_await_edges(void)
 		story_is("on");
 		probe_close(&probe);
 	}
+	SCENARIO("a signal right behind the fiber that awaits it") {
+		GIVEN("a kind with its own handler, and a fiber that will await it");
+		WHEN("the fiber's signal and two of that kind come in one batch");
+		THEN("both go to the fiber, and the third to the handler again");
+		open_fibers(1, await_two);
+		CHECK_EQ(bitactor_register(probe.engine, AWAITED, plain, NULL), BITACTOR_OK);
+		send(FIBER, 0, 'a');
+		for (uint64_t i = '1'; i <= '3'; i++)
+			send(AWAITED, 0, i);
+		CHECK_EQ(bitactor_drain(probe.engine, 100, NULL), BITACTOR_OK);
+		story_is("a1a23");
+		probe_close(&probe);
+	}
 	SCENARIO("an awaited signal brings its data") {
 		GIVEN("a fiber whose first and awaited signals have data");
 		WHEN("both come");
