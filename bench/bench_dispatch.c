@@ -23,6 +23,7 @@ typedef struct dispatch {
 	const uint16_t    *kinds; /* BENCH_RANDOM_KINDS of them */
 	bench_engine_t     engine;
 	bitactor_signal_t *signals; /* BENCH_BATCH */
+	uint64_t start;   /* number of a pass's first signal, and its place in `kinds` */
 	uint64_t fields;  /* mask of bench_compose */
 	bool     no_hash;
 	bool     recorded;
@@ -32,9 +33,11 @@ typedef struct dispatch {
 static void
 dispatch_sent(dispatch_t *subject, uint64_t signals)
 {
-	subject->engine.sent += signals;
-	for (uint64_t i = 0; i < signals; i++)
+	uint64_t end = subject->start + signals;
+	for (uint64_t i = subject->start; i < end; i++)
 		subject->engine.expected += i + bench_salt(subject->kinds[i % BENCH_RANDOM_KINDS]);
+	subject->engine.sent += signals;
+	subject->start = end; /* the next pass goes on in the table */
 }
 
 static void
@@ -59,12 +62,13 @@ dispatch_drain(dispatch_t *subject)
 static uint64_t
 pass_floor_one(void *argument, uint64_t operations)
 {
-	dispatch_t       *subject = argument;
-	bitactor_turn_t   turn    = { .result = 0 };
-	bitactor_signal_t *signal = subject->signals;
+	dispatch_t        *subject = argument;
+	bitactor_turn_t    turn    = { .result = 0 };
+	bitactor_signal_t *signal  = subject->signals;
+	uint64_t           end     = subject->start + operations;
 
 	uint64_t began = bench_counts(subject->clock);
-	for (uint64_t i = 0; i < operations; i++) {
+	for (uint64_t i = subject->start; i < end; i++) {
 		uint16_t kind = subject->kinds[i % BENCH_RANDOM_KINDS];
 		bench_compose(signal, kind, i, subject->fields);
 		__asm__ volatile("" : : "r"(signal) : "memory"); /* it is stored, then read */
@@ -81,9 +85,10 @@ pass_floor_batch(void *argument, uint64_t operations)
 {
 	dispatch_t     *subject = argument;
 	bitactor_turn_t turn    = { .result = 0 };
+	uint64_t        end     = subject->start + operations;
 
 	uint64_t began = bench_counts(subject->clock);
-	for (uint64_t first = 0; first < operations; first += BENCH_BATCH) {
+	for (uint64_t first = subject->start; first < end; first += BENCH_BATCH) {
 		dispatch_compose(subject, first);
 		for (uint64_t i = 0; i < BENCH_BATCH; i++) {
 			bitactor_signal_t *signal = &subject->signals[i];
@@ -102,8 +107,9 @@ static uint64_t
 pass_many(void *argument, uint64_t operations)
 {
 	dispatch_t *subject = argument;
+	uint64_t    end     = subject->start + operations;
 	uint64_t    began   = bench_counts(subject->clock);
-	for (uint64_t first = 0; first < operations; first += BENCH_BATCH) {
+	for (uint64_t first = subject->start; first < end; first += BENCH_BATCH) {
 		dispatch_compose(subject, first);
 		(void)bitactor_enqueue_many(subject->engine.engine, subject->signals, BENCH_BATCH,
 		                            NULL);
@@ -118,8 +124,9 @@ static uint64_t
 pass_enqueue(void *argument, uint64_t operations)
 {
 	dispatch_t *subject = argument;
+	uint64_t    end     = subject->start + operations;
 	uint64_t    began   = bench_counts(subject->clock);
-	for (uint64_t first = 0; first < operations; first += BENCH_BATCH) {
+	for (uint64_t first = subject->start; first < end; first += BENCH_BATCH) {
 		const uint16_t *kinds = subject->kinds + first % BENCH_RANDOM_KINDS;
 		for (uint64_t i = 0; i < BENCH_BATCH; i++) {
 			bitactor_signal_t signal;
@@ -137,8 +144,9 @@ static uint64_t
 pass_one_by_one(void *argument, uint64_t operations)
 {
 	dispatch_t *subject = argument;
+	uint64_t    end     = subject->start + operations;
 	uint64_t    began   = bench_counts(subject->clock);
-	for (uint64_t i = 0; i < operations; i++) {
+	for (uint64_t i = subject->start; i < end; i++) {
 		bitactor_signal_t signal;
 		bench_compose(&signal, subject->kinds[i % BENCH_RANDOM_KINDS], i, subject->fields);
 		(void)bitactor_enqueue(subject->engine.engine, &signal);
@@ -153,8 +161,9 @@ static uint64_t
 pass_tick(void *argument, uint64_t operations)
 {
 	dispatch_t *subject = argument;
+	uint64_t    end     = subject->start + operations;
 	uint64_t    began   = bench_counts(subject->clock);
-	for (uint64_t i = 0; i < operations; i++) {
+	for (uint64_t i = subject->start; i < end; i++) {
 		bitactor_signal_t signal;
 		bench_compose(&signal, subject->kinds[i % BENCH_RANDOM_KINDS], i, subject->fields);
 		(void)bitactor_tick(subject->engine.engine, &signal, NULL);

@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { FIELD_TEXT_BYTES = 160 };
-
 const char *
 record_kind_name(const bitactor_schema_t *schema, uint16_t kind, char room[16])
 {
@@ -37,6 +35,13 @@ is_signal(const bitactor_record_t *record)
 	return record->kind < BITACTOR_MAX_KINDS || record->kind == BITACTOR_RECORD_REJECT;
 }
 
+/* A dispatch: of a signal, or of a fiber that goes on. */
+static bool
+has_effect(const bitactor_record_t *record)
+{
+	return record->kind < BITACTOR_MAX_KINDS || record->kind == BITACTOR_RECORD_RESUME;
+}
+
 static bool
 holds_text(uint16_t kind)
 {
@@ -53,7 +58,7 @@ port_name(const record_view_t *view, char room[16])
 	return room;
 }
 
-/* "tick", "queue", "lane 3", or how far back its cause lies. */
+/* "from tick", "from queue", or the seq of the record that caused it. */
 static void
 cause_text(const record_view_t *view, char room[32])
 {
@@ -108,7 +113,7 @@ print_fields(FILE *out, const record_view_t *view)
 	}
 	for (uint32_t i = 0; i < kind->field_count; i++) {
 		const bitactor_field_t *field = &kind->fields[i];
-		char text[FIELD_TEXT_BYTES];
+		char text[BITACTOR_FIELD_TEXT_BYTES];
 		bitactor_field_format(field, words, text, sizeof text);
 		fprintf(out, " %s=%s%s%s", field->name, text, field->unit[0] != '\0' ? " " : "",
 		        field->unit);
@@ -187,7 +192,7 @@ record_print(FILE *out, const record_view_t *view)
 	print_data(out, view);
 	if (view->open)
 		fputs("  <- IN DISPATCH when the process ended", out);
-	else if (record->kind < BITACTOR_MAX_KINDS)
+	else if (has_effect(record))
 		fprintf(out, "  effect=%08" PRIx32, record->effect);
 	if ((record->flags & BITACTOR_RECORD_FAILED) != 0)
 		fputs(" FAILED", out);
@@ -207,7 +212,7 @@ json_fields(json_writer_t *json, const record_view_t *view)
 		return;
 	json_open(json, "fields", '{');
 	for (uint32_t i = 0; i < kind->field_count; i++) {
-		char text[FIELD_TEXT_BYTES];
+		char text[BITACTOR_FIELD_TEXT_BYTES];
 		bitactor_field_format(&kind->fields[i], words, text, sizeof text);
 		json_text(json, kind->fields[i].name, text);
 	}
@@ -249,7 +254,7 @@ record_json(json_writer_t *json, const record_view_t *view)
 		json_hex(json, "data", view->data, view->data_bytes);
 	if (view->open)
 		json_bool(json, "in_dispatch", true);
-	else if (record->kind < BITACTOR_MAX_KINDS)
+	else if (has_effect(record))
 		json_u64(json, "effect", record->effect);
 	if ((record->flags & BITACTOR_RECORD_FAILED) != 0)
 		json_bool(json, "failed", true);

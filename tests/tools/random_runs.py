@@ -76,8 +76,9 @@ def one_run(program, module, kinds, dice):
     config = limits(dice)
     data_max = config.get("data_max", 64)
     data_max -= data_max % 8
-    lines = [json.dumps(signal(dice, kinds, data_max))
-             for _ in range(dice.choice([0, 1, 5, 60, 300, 900]))]
+    signals = [signal(dice, kinds, data_max) for _ in range(dice.choice([0, 1, 5, 60, 300, 900]))]
+    fitting = sum(len(it.get("data", "")) // 2 <= config.get("data_max", 64) for it in signals)
+    lines = list(map(json.dumps, signals))
     for _ in range(dice.choice([0, 0, 1, 9])):
         lines.insert(dice.randrange(len(lines) + 1),
                      dice.choice(["", "nonsense", '{"kind":"x"}', "{}"]))
@@ -92,13 +93,12 @@ def one_run(program, module, kinds, dice):
         0, program, "run", "--module", module, "--input", "ndjson:" + ("-" if piped else
                                                                       "in.ndjson"),
         "--trace", TRACE, "--config", "config.json", "--json", stdin=text if piped else None))
-    check_numbers(said, len(lines))
+    check_numbers(said, len(lines), len(signals), fitting)
     verified = json.loads(call(0, program, "verify", "--json", TRACE))
-    signals = said["signals"]
-    for ours, theirs in (("rejected", "rejected"), ("outputs", "outputs")):
-        if verified[ours] != signals[theirs]:
+    for key in ("rejected", "outputs"):
+        if verified[key] != said["signals"][key]:
             raise Wrong("%s: the trace has %d, the run said %d" % (
-                ours, verified[ours], signals[theirs]))
+                key, verified[key], said["signals"][key]))
     if verified["head"] != said["head"]:
         raise Wrong("head: %s, the run said %s" % (verified["head"], said["head"]))
     played = json.loads(call(0, program, "replay", TRACE, "--module", module, "--json"))
@@ -107,8 +107,10 @@ def one_run(program, module, kinds, dice):
     return verified
 
 
-def check_numbers(said, lines):
+def check_numbers(said, lines, good, fitting):
     read, signals = said["input"], said["signals"]
+    if read["signals"] != good or signals["accepted"] != fitting + signals["emitted"]:
+        raise Wrong("%d signals, %d that fit, but: %s %s" % (good, fitting, read, signals))
     if read["lines"] != lines or lines != sum(
             read[key] for key in ("signals", "skipped", "bad", "no_handler")):
         raise Wrong("%d lines, but read were %s" % (lines, read))

@@ -74,10 +74,13 @@ const bitactor_config_t *bitactor_replay_config(bitactor_replay_t *replay);
  * handlers have been registered in the recorded order, after PROGRAM and SCHEMA
  * were noted with the trace's own texts.
  *
- *   returns   BITACTOR_OK       all that was recorded came again
+ *   returns   BITACTOR_OK       all that was recorded came again; with
+ *                               report->end BITACTOR_TRACE_MORE: until `stop`
  *             BITACTOR_CORRUPT  a divergence (report->difference), or a broken
  *                               trace (difference is NONE, error says where)
- *             BITACTOR_UNSUPPORTED, BITACTOR_IO
+ *             BITACTOR_UNSUPPORTED  STOP in the trace, or a turn of more than
+ *                               65,536 signals from outside
+ *             BITACTOR_ERROR    a second time; BITACTOR_IO
  *   stop      as in bitactor_session_t
  */
 bitactor_status_t bitactor_replay_run(bitactor_replay_t *replay, bitactor_engine_t *engine,

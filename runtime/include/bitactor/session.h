@@ -36,7 +36,7 @@ typedef struct bitactor_batch {
 	                             /* source's own array, valid until the next poll */
 	uint32_t         capacity;
 	uint32_t         count;      /* out: how many were filled in              */
-	uint64_t         max;        /* out: most dispatches of the turn; 0: all  */
+	uint64_t         max;        /* out: most dispatches of the turn; 0: 1,024 */
 	bool             as_tick;    /* out: one item, through bitactor_tick      */
 } bitactor_batch_t;
 
@@ -62,8 +62,9 @@ typedef bitactor_status_t (*bitactor_session_fn)(void *context, bitactor_error_t
 typedef struct bitactor_session {
 	bitactor_engine_t *engine;
 	bitactor_source_t  source;
-	/* Looked at between turns and when a wait was interrupted; set by a signal
-	 * handler to end the loop.  NULL: never. */
+	/* Looked at between batches and when a wait was interrupted; set by a signal
+	 * handler to end the loop.  The batch in hand is admitted first, unless turns
+	 * make no room for it.  NULL: never. */
 	const volatile sig_atomic_t *stop;
 	bool exact_turns; /* the source says where turns end: nothing is dispatched beyond */
 
@@ -73,7 +74,7 @@ typedef struct bitactor_session {
 
 	/* Filled in by the session. */
 	uint64_t offered; /* items taken from the source             */
-	uint64_t refused; /* of these, refused by the door as invalid */
+	uint64_t refused; /* of these, ticks too, refused as invalid */
 	bool     stopped; /* ended by `stop`                          */
 } bitactor_session_t;
 
@@ -83,7 +84,8 @@ typedef struct bitactor_session {
  *   threads   one; it blocks
  *   order     when the queue is full the session takes turns until there is
  *             room: nothing is lost and nothing is reordered
- *   errors    what the source or a callback answered; BITACTOR_IO when the sink
+ *   errors    what the source or a callback answered; BITACTOR_FULL when turns
+ *             make no room for a signal; BITACTOR_IO when the sink
  *             failed; with exact_turns, BITACTOR_CORRUPT when the engine did not
  *             take what it took when it was recorded
  */

@@ -37,7 +37,8 @@ typedef struct bitactor_program {
 	} param[BITACTOR_PROGRAM_PARAMS];
 } bitactor_program_t;
 
-/* The text, NUL-terminated, for free(); NULL when out of memory. */
+/* The text, NUL-terminated, for free(); NULL when out of memory, or for a program
+ * that reading would refuse. */
 char *bitactor_program_text(const bitactor_program_t *program, size_t *text_bytes);
 
 /* Read it back.  BITACTOR_CORRUPT names the line. */

@@ -164,7 +164,7 @@ read_ahead(bitactor_replay_t *replay, bitactor_error_t *error)
 static bitactor_status_t
 look_ahead(bitactor_replay_t *replay, bitactor_error_t *error)
 {
-	if (replay->has_ahead || replay->ended)
+	if (replay->has_ahead)
 		return BITACTOR_OK;
 	bitactor_status_t status = read_ahead(replay, error);
 	replay->has_ahead = status == BITACTOR_OK;

@@ -339,6 +339,32 @@ test_memory(void)
 }
 
 static void
+test_layout(void)
+{
+	SCENARIO("who writes at once does not share a line") {
+		GIVEN("an engine in a block that is aligned to 64 and no better");
+		WHEN("its parts are measured");
+		THEN("claims, head, refusals and the turn are 128 bytes apart, from a base that "
+		     "is aligned to that");
+		enum {
+			CLAIM   = offsetof(bitactor_engine_t, queue) + offsetof(ba_queue_t, claim),
+			HEAD    = offsetof(bitactor_engine_t, queue) + offsetof(ba_queue_t, head),
+			REFUSED = offsetof(bitactor_engine_t, refused_full),
+			LOCK    = offsetof(bitactor_engine_t, lock)
+		};
+		probe_config(&probe);
+		probe_open(&probe);
+		CHECK_EQ((uintptr_t)probe.block % 128, 64);
+		CHECK_EQ((uintptr_t)probe.engine % 128, 0);
+		CHECK(HEAD - CLAIM >= 128);
+		CHECK(REFUSED - HEAD >= 128);
+		CHECK(LOCK - REFUSED >= 128);
+		CHECK_EQ(CLAIM % 128 + HEAD % 128 + REFUSED % 128 + LOCK % 128, 0);
+		probe_close(&probe);
+	}
+}
+
+static void
 test_tables_are_copied(void)
 {
 	SCENARIO("configuration and tables are copied") {
@@ -1223,6 +1249,7 @@ main(void)
 	test_nulls();
 	test_limits();
 	test_memory();
+	test_layout();
 	test_tables_are_copied();
 	test_cycles_are_silent();
 	test_process_engine();
