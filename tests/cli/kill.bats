@@ -172,6 +172,9 @@ end_runs() {
 }
 
 @test "a handler that never returns: the second signal ends it, and show names it" {
+	if grep -qa __tsan_init "$program"; then
+		skip "TSan holds signals back until the next call, and a loop has none"
+	fi
 	echo '{"kind":"spend","payload":"0xFFFFFFFFFFFFFFFF","id":7}' >in
 	python3 - "$program" "$mixed" <<-'END'
 		import signal, subprocess, sys, time
@@ -188,7 +191,8 @@ end_runs() {
 		while process.poll() is None and time.monotonic() < end:
 		    time.sleep(0.05)
 		    process.send_signal(signal.SIGTERM)
-		said = process.stderr.read().decode()
+		process.kill()  # if it would not end: the check below says so
+		said = process.communicate()[1].decode()
 		if process.returncode not in (-2, -15) or " in the dispatch of seq " not in said:
 		    sys.exit("exit %s: %s" % (process.returncode, said))
 		END
