@@ -150,6 +150,7 @@ end_runs() {
 		interrupted = False
 		while True:
 		    if time.monotonic() > end:
+		        os.kill(pid, 9)
 		        sys.exit("in vain waited; so far: %r" % said)
 		    if not interrupted:
 		        fifo.write(b"(1.000000) can0 123#00\n")

@@ -50,7 +50,7 @@ def need(condition, *what):
 
 class Program:
     def __init__(self, path, module):
-        self.path, self.module = path, module
+        self.path, self.module, self.last = path, module, None
 
     def __call__(self, code, *arguments):
         done = subprocess.run([self.path, *arguments], capture_output=True, timeout=BOUND_S)
@@ -60,11 +60,27 @@ class Program:
         return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
     def start(self, form, source, stdin=None):
+        self.end()
         shutil.rmtree(TRACE, ignore_errors=True)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [self.path, "run", "--module", self.module, "--input", form + ":" + source,
              "--trace", TRACE],
             stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # none outlives its test, and waiting for one ends
+        watch = threading.Timer(BOUND_S, process.kill)
+        watch.daemon = True
+        watch.start()
+        self.last = process, watch
+        return process
+
+    def end(self):
+        if self.last is not None:
+            process, watch = self.last
+            watch.cancel()
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            self.last = None
 
 
 # ---- what is in a trace --------------------------------------------------------------
@@ -456,6 +472,8 @@ def main(arguments):
     except subprocess.TimeoutExpired as late:
         print("it hangs:", late)
         return 1
+    finally:
+        program.end()
     print("%d ended, all as promised" % ended)
     return 0
 
