@@ -336,6 +336,19 @@ ba_engine_lock(bitactor_engine_t *engine)
 	return BITACTOR_OK;
 }
 
+/* As ba_engine_lock, but BUSY when another thread has it. */
+static bitactor_status_t
+try_lock(bitactor_engine_t *engine)
+{
+	if (ba_engine_is_mine(engine))
+		return BITACTOR_REENTRANT;
+	if (pthread_mutex_trylock(&engine->lock) != 0)
+		return BITACTOR_BUSY;
+	/* relaxed: as above */
+	atomic_store_explicit(&engine->owner, (uintptr_t)pthread_self(), memory_order_relaxed);
+	return BITACTOR_OK;
+}
+
 void
 ba_engine_unlock(bitactor_engine_t *engine)
 {
@@ -395,7 +408,7 @@ bitactor_enqueue(bitactor_engine_t *engine, const bitactor_signal_t *signal)
 		count_refused(engine, status, 1);
 		return status;
 	}
-	ba_queue_publish(&engine->queue, position, signal, 0, 0);
+	ba_queue_publish_plain(&engine->queue, position, signal);
 	return BITACTOR_OK;
 }
 
@@ -417,6 +430,20 @@ emit_many(bitactor_engine_t *engine, const bitactor_signal_t *signals, size_t co
 	return BITACTOR_OK;
 }
 
+/* As ba_signal_check for each, without data; one answer, so no branch a signal. */
+static bitactor_status_t
+signals_check(const bitactor_signal_t *signals, size_t count)
+{
+	uint32_t wrong = 0;
+	if (signals == NULL)
+		return BITACTOR_INVALID_SIGNAL;
+	for (const bitactor_signal_t *end = signals + count; signals != end; signals++) {
+		wrong |= signals->reserved | signals->data_bytes;
+		wrong |= signals->kind >= BITACTOR_MAX_KINDS;
+	}
+	return wrong == 0 ? BITACTOR_OK : BITACTOR_INVALID_SIGNAL;
+}
+
 bitactor_status_t
 bitactor_enqueue_many(bitactor_engine_t *engine, const bitactor_signal_t *signals, size_t count,
                       size_t *taken)
@@ -430,9 +457,7 @@ bitactor_enqueue_many(bitactor_engine_t *engine, const bitactor_signal_t *signal
 	if (count == 0)
 		return BITACTOR_OK;
 
-	bitactor_status_t status = signals == NULL ? BITACTOR_INVALID_SIGNAL : BITACTOR_OK;
-	for (size_t i = 0; i < count && status == BITACTOR_OK; i++)
-		status = ba_signal_check(engine, &signals[i], 0);
+	bitactor_status_t status = signals_check(signals, count);
 	uint64_t position = 0;
 	bool     inside   = current == engine;
 	if (status == BITACTOR_OK && !inside && count > engine->queue.capacity)
@@ -447,8 +472,8 @@ bitactor_enqueue_many(bitactor_engine_t *engine, const bitactor_signal_t *signal
 			ba_count_add(&engine->emit_invalid, count); /* emit_many counts FULL */
 		return status;
 	}
-	for (size_t i = 0; i < count && !inside; i++)
-		ba_queue_publish(&engine->queue, position + i, &signals[i], 0, 0);
+	if (!inside)
+		ba_queue_publish_many(&engine->queue, position, signals, count);
 	if (taken != NULL)
 		*taken = count;
 	return BITACTOR_OK;
@@ -536,17 +561,29 @@ turn_begin(bitactor_engine_t *engine)
 	                                           .payload = ba_engine_now(engine) });
 }
 
-/* Run a resolved chunk; chunk[count] is there for the look-ahead. */
-static void
-chunk_run(bitactor_engine_t *engine, ba_admitted_t *chunk, uint32_t count, bool outside,
-          uint32_t source, uint32_t entry_flags)
+/* Resolve a signal into the chunk. */
+static inline __attribute__((always_inline)) void
+chunk_add(ba_chunk_t *chunk, ba_admitted_t *at, ba_entry_t *entry, ba_slot_t *slot)
 {
-	chunk[count]         = chunk[count - 1];
-	engine->turn.first   = chunk;
-	engine->turn.outside = outside;
+	at->slot  = slot;
+	at->entry = entry;
+	chunk->budget_counts += entry->budget_counts;
+	chunk->entry_flags |= entry->flags;
+	chunk->data_bytes |= slot->signal.data_bytes;
+}
+
+/* Run a resolved chunk. */
+static void
+chunk_run(bitactor_engine_t *engine, ba_chunk_t *chunk)
+{
+	/* the entry alone: 16 bytes would be read across two stores of 8 just made */
+	chunk->at[chunk->count].entry = chunk->at[chunk->count - 1].entry;
+	engine->turn.first      = chunk->at;
+	engine->turn.outside    = chunk->outside;
 	bool each = (engine->config.flags & BITACTOR_TIME_EACH) != 0 || engine->singles_left > 0 ||
-	            (entry_flags & BA_ENTRY_EXACT) != 0;
-	(each ? engine->run_each : engine->run_batch)(engine, chunk, count, source);
+	            (chunk->entry_flags & BA_ENTRY_EXACT) != 0;
+	bool doors = (chunk->entry_flags & BA_ENTRY_DOOR) != 0;
+	engine->run[2 * doors + each](engine, chunk);
 }
 
 static bool
@@ -560,55 +597,87 @@ tick_waits(const bitactor_engine_t *engine)
 static uint64_t
 run_emits(bitactor_engine_t *engine, uint64_t max)
 {
-	ba_admitted_t chunk[BA_CHUNK + 1];
+	ba_chunk_t    chunk;
 	ba_emits_t   *emits = &engine->emits;
 	uint64_t      done  = 0;
 
 	while (done < max && emits_waiting(engine) > 0 && !(done > 0 && tick_waits(engine))) {
 		uint64_t head = ba_count_get(&emits->head);
 		uint64_t room = max - done, waiting = emits_waiting(engine);
-		uint32_t count = 0, flags = 0;
+		uint32_t count = 0;
+		chunk.budget_counts = 0;
+		chunk.source        = 0;
+		chunk.outside       = false;
+		chunk.entry_flags   = 0;
+		chunk.data_bytes    = 0;
 		for (; count < BA_CHUNK && count < room && count < waiting; count++) {
-			ba_slot_t *slot = &emits->slots[(head + count) & emits->mask];
-			chunk[count].slot = slot;
-			chunk[count].entry = slot->signal.kind == BITACTOR_RECORD_RESUME
+			ba_slot_t  *slot  = &emits->slots[(head + count) & emits->mask];
+			ba_entry_t *entry = slot->signal.kind == BITACTOR_RECORD_RESUME
 			                             ? ba_entry_that_resumes(engine)
 			                             : ba_entry_of(engine, slot->signal.kind);
-			flags |= chunk[count].entry->flags;
+			chunk_add(&chunk, &chunk.at[count], entry, slot);
 		}
-		chunk_run(engine, chunk, count, false, 0, flags);
+		chunk.count = count;
+		chunk_run(engine, &chunk);
 		ba_count_set(&emits->head, head + count);
 		done += count;
 	}
 	return done;
 }
 
+/* Resolve what is published from `head` on, at most a chunk and at most `room`. */
+static uint32_t
+chunk_admit(const bitactor_engine_t *engine, ba_chunk_t *chunk, uint64_t head, uint64_t room)
+{
+	ba_slot_t  *slots = engine->queue.slots;
+	uint64_t    mask  = engine->queue.mask;
+	ba_entry_t *table = engine->table;
+	uint32_t    kinds = engine->kinds;
+	uint64_t    budget_counts = 0;
+	uint32_t    data_bytes    = 0;
+	uint8_t     entry_flags   = 0;
+	ba_admitted_t *at  = chunk->at;
+	ba_admitted_t *end = at + (room < BA_CHUNK ? room : BA_CHUNK);
+
+	while (at != end) {
+		ba_slot_t *slot = &slots[head++ & mask];
+		/* acquire: as in ba_queue_peek */
+		if (atomic_load_explicit(&slot->sequence, memory_order_acquire) != head)
+			break;
+		uint32_t    kind  = slot->signal.kind;
+		ba_entry_t *entry = table + (kind < kinds ? kind : kinds);
+		at->entry = entry;
+		at->slot  = slot;
+		at++;
+		budget_counts += entry->budget_counts;
+		entry_flags |= entry->flags;
+		data_bytes |= slot->signal.data_bytes;
+	}
+	chunk->count         = (uint32_t)(at - chunk->at);
+	chunk->budget_counts = budget_counts;
+	chunk->entry_flags   = entry_flags;
+	chunk->data_bytes    = data_bytes;
+	chunk->outside       = true;
+	chunk->source        = BITACTOR_SOURCE_SHARED;
+	return chunk->count;
+}
+
 /* Dispatch at most `max` from the shared queue, in place. */
 static uint64_t
 run_admitted(bitactor_engine_t *engine, uint64_t max)
 {
-	ba_admitted_t chunk[BA_CHUNK + 1];
-	ba_queue_t   *queue = &engine->queue;
+	ba_chunk_t  chunk;
+	ba_queue_t *queue = &engine->queue;
 	/* relaxed: ours, written by this side only */
 	uint64_t head = atomic_load_explicit(&queue->head, memory_order_relaxed);
 	uint64_t done = 0;
 
 	while (done < max && !(done > 0 && tick_waits(engine))) {
-		uint64_t room  = max - done;
-		uint32_t count = 0, flags = 0;
-		for (; count < BA_CHUNK && count < room; count++) {
-			ba_slot_t *slot = ba_queue_peek(queue, head + count);
-			if (slot == NULL)
-				break;
-			chunk[count].slot  = slot;
-			chunk[count].entry = ba_entry_of(engine, slot->signal.kind);
-			flags |= chunk[count].entry->flags;
-		}
-		if (count == 0)
+		if (chunk_admit(engine, &chunk, head, max - done) == 0)
 			break;
-		chunk_run(engine, chunk, count, true, BITACTOR_SOURCE_SHARED, flags);
-		head += count;
-		done += count;
+		chunk_run(engine, &chunk);
+		head += chunk.count;
+		done += chunk.count;
 		ba_queue_free(queue, head);
 	}
 	return done;
@@ -636,10 +705,12 @@ turn_run(bitactor_engine_t *engine, uint64_t max, uint64_t *done)
 
 	bitactor_engine_t *before = ba_engine_exchange_current(engine);
 	turn_begin(engine);
-	uint64_t ran = run_emits(engine, left_over < max ? left_over : max);
+	uint64_t ran = 0;
+	if (left_over > 0)
+		ran = run_emits(engine, left_over < max ? left_over : max);
 	if (!tick_waits(engine) || ran == 0)
 		ran += run_admitted(engine, max - ran);
-	if (!tick_waits(engine))
+	if (emits_waiting(engine) > 0 && !tick_waits(engine))
 		ran += run_emits(engine, max - ran);
 	(void)ba_engine_exchange_current(before);
 	BA_VERIFY((ba_engine_check(engine), true));
@@ -679,7 +750,7 @@ tick_run(bitactor_engine_t *engine, const bitactor_signal_t *signal, bitactor_re
 		return BITACTOR_IO;
 	ba_turn_t    *turn = &engine->turn;
 	ba_entry_t   *entry = ba_entry_of(engine, signal->kind);
-	ba_admitted_t chunk[2] = { { .entry = entry, .slot = &engine->tick_slot } };
+	ba_chunk_t    chunk;
 
 	engine->tick_slot.signal      = *signal;
 	engine->tick_slot.signal.seal = 0; /* as in ba_queue_publish */
@@ -689,7 +760,14 @@ tick_run(bitactor_engine_t *engine, const bitactor_signal_t *signal, bitactor_re
 	turn->handlers.result = 0;
 	bitactor_engine_t *before = ba_engine_exchange_current(engine);
 	turn_begin(engine);
-	chunk_run(engine, chunk, 1, true, BITACTOR_SOURCE_TICK, BA_ENTRY_EXACT);
+	chunk.at[0].entry = entry;
+	chunk.at[0].slot  = &engine->tick_slot;
+	chunk.count       = 1;
+	chunk.source      = BITACTOR_SOURCE_TICK;
+	chunk.outside     = true;
+	chunk.entry_flags = entry->flags | BA_ENTRY_EXACT;
+	chunk.data_bytes  = 0;
+	chunk_run(engine, &chunk);
 	(void)ba_engine_exchange_current(before);
 	BA_VERIFY((ba_engine_check(engine), true));
 
@@ -721,10 +799,13 @@ bitactor_tick(bitactor_engine_t *engine, const bitactor_signal_t *signal,
 		count_refused(engine, BITACTOR_INVALID_SIGNAL, 1);
 		return BITACTOR_INVALID_SIGNAL;
 	}
-	/* relaxed: a hint to the turn that runs, see tick_waits */
-	atomic_fetch_add_explicit(&engine->tick_waiters, 1, memory_order_relaxed);
-	bitactor_status_t status = ba_engine_lock(engine);
-	atomic_fetch_sub_explicit(&engine->tick_waiters, 1, memory_order_relaxed);
+	bitactor_status_t status = try_lock(engine);
+	if (status == BITACTOR_BUSY) {
+		/* relaxed: a hint to the turn that runs, see tick_waits */
+		atomic_fetch_add_explicit(&engine->tick_waiters, 1, memory_order_relaxed);
+		status = ba_engine_lock(engine);
+		atomic_fetch_sub_explicit(&engine->tick_waiters, 1, memory_order_relaxed);
+	}
 	if (status != BITACTOR_OK)
 		return status;
 	status = tick_run(engine, signal, result);
@@ -770,7 +851,7 @@ stop_discard(bitactor_engine_t *engine, uint64_t *discarded)
 
 	for (; head != ba_count_get(&emits->tail); head++) {
 		const ba_slot_t *slot = &emits->slots[head & emits->mask];
-		if (slot->data_block != 0)
+		if (slot->signal.data_bytes != 0)
 			ba_pool_give(&engine->emit_data, slot->data_block);
 		dropped += slot->signal.kind != BITACTOR_RECORD_RESUME;
 	}
@@ -783,7 +864,7 @@ stop_discard(bitactor_engine_t *engine, uint64_t *discarded)
 	head    = atomic_load_explicit(&engine->queue.head, memory_order_relaxed);
 	dropped = 0;
 	for (const ba_slot_t *slot; (slot = ba_queue_peek(&engine->queue, head)) != NULL; head++) {
-		if (slot->data_block != 0)
+		if (slot->signal.data_bytes != 0)
 			ba_pool_give(&engine->data, slot->data_block);
 		dropped++;
 		ba_queue_free(&engine->queue, head + 1);
@@ -853,9 +934,9 @@ ba_engine_check(const bitactor_engine_t *engine)
 	BA_ASSERT(engine->turn.dirty == 0);
 	if (recorder->ring == NULL)
 		return;
-	BA_ASSERT(recorder->at <= recorder->end);
-	BA_ASSERT(recorder->end - recorder->at < BA_SLICE_BYTES + 1);
-	BA_ASSERT(((uintptr_t)recorder->at & 31) == 0);
+	BA_ASSERT(ba_recorder_at(recorder) <= recorder->end);
+	BA_ASSERT(recorder->end - ba_recorder_at(recorder) < BA_SLICE_BYTES + 1);
+	BA_ASSERT(((uintptr_t)ba_recorder_at(recorder) & 31) == 0);
 	BA_ASSERT(((uintptr_t)recorder->end & (BA_SLICE_BYTES - 1)) == 0);
 	BA_ASSERT(recorder->seq == ba_count_get(&engine->records));
 }

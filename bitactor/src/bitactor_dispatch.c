@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "internal/engine.h"
+#include "internal/fiber.h"
 #include "internal/record.h"
 
 /* ---- effect ------------------------------------------------------------- */
@@ -62,56 +63,51 @@ effect_bytes(bitactor_engine_t *engine, const void *bytes, size_t byte_count)
 static inline __attribute__((always_inline)) uint32_t
 effect_of(bool hw, uint32_t status, uint32_t asked, uint64_t result, const ba_entry_t *entry)
 {
-	uint32_t a = ba_crc32c_u64(hw, 0, status | (uint64_t)asked << 32);
-	uint32_t b = ba_crc32c_u64(hw, 0, result);
+	uint64_t a = ba_crc32c_wide(hw, 0, status | (uint64_t)asked << 32);
+	uint64_t b = ba_crc32c_wide(hw, 0, result);
 	const uint8_t *cell  = entry->state;
 	uint32_t       words = entry->digest_words;
 
+	for (; words >= 8; words -= 8, cell += 64) {
+		a = ba_crc32c_wide(hw, a, ba_load64(cell));
+		b = ba_crc32c_wide(hw, b, ba_load64(cell + 8));
+		a = ba_crc32c_wide(hw, a, ba_load64(cell + 16));
+		b = ba_crc32c_wide(hw, b, ba_load64(cell + 24));
+		a = ba_crc32c_wide(hw, a, ba_load64(cell + 32));
+		b = ba_crc32c_wide(hw, b, ba_load64(cell + 40));
+		a = ba_crc32c_wide(hw, a, ba_load64(cell + 48));
+		b = ba_crc32c_wide(hw, b, ba_load64(cell + 56));
+	}
 	for (; words >= 2; words -= 2, cell += 16) {
-		a = ba_crc32c_u64(hw, a, ba_load64(cell));
-		b = ba_crc32c_u64(hw, b, ba_load64(cell + 8));
+		a = ba_crc32c_wide(hw, a, ba_load64(cell));
+		b = ba_crc32c_wide(hw, b, ba_load64(cell + 8));
 	}
 	if (words > 0) {
-		a = ba_crc32c_u64(hw, a, ba_load64(cell));
+		a = ba_crc32c_wide(hw, a, ba_load64(cell));
 		cell += 8;
 	}
 	uint32_t tail = (uint32_t)entry->flags >> BA_ENTRY_TAIL_SHIFT;
 	if (BA_UNLIKELY(tail > 0)) {
 		uint64_t word = 0;
 		memcpy(&word, cell, tail);
-		b = ba_crc32c_u64(hw, b, word);
+		b = ba_crc32c_wide(hw, b, word);
 	}
-	return ba_crc32c_u64(hw, 0, a | (uint64_t)b << 32);
+	return (uint32_t)ba_crc32c_wide(hw, 0, a | b << 32);
 }
 
 /* ---- the record of a dispatch ------------------------------------------- */
 
-/* A record that is open: what it takes to close it. */
+/* A record that is open: what it takes to close it; in two registers.  Its flags
+ * and how many slots it has stand in its first word. */
 typedef struct opened {
-	uint8_t *at;
-	uint32_t slots;
-	uint32_t flags;
+	uint8_t *at;    /* NULL: nothing is recorded */
+	uint64_t check; /* ba_record_check_begin of it */
 } opened_t;
-
-/* What the record of a signal says before its handler is called. */
-typedef struct signal_record {
-	uint16_t kind; /* the signal's, or REJECT */
-	bool     outside, fields, far;
-	uint32_t cause, own_slots;
-	uint64_t cause_seq;
-} signal_record_t;
 
 static bool
 is_recording(const bitactor_engine_t *engine)
 {
 	return engine->recorder.ring != NULL && !engine->recorder.closed;
-}
-
-static void
-extent_set(ba_recorder_t *recorder, uint8_t *extent)
-{
-	/* relaxed: read by a signal handler of a dying process */
-	atomic_store_explicit(&recorder->extent, extent, memory_order_relaxed);
 }
 
 /* How far back in seq the record lies that emitted this signal. */
@@ -131,12 +127,24 @@ fields_store(uint8_t *at, const bitactor_signal_t *signal)
 	ba_store64(at + 24, ba_fields_word3(signal));
 }
 
+/* ba_record_check_begin of a record whose words 0..2 are in place. */
+static uint32_t
+check_begun(const bitactor_engine_t *engine, const uint8_t *at)
+{
+	uint64_t word0 = ba_load64(at), word1 = ba_load64(at + 8), word2 = ba_load64(at + 16);
+	uint32_t nonce = engine->recorder.nonce, slot = ba_slot_number(at);
+	return engine->recorder.hw_crc
+	               ? ba_record_check_begin(true, nonce, slot, word0, word1, word2)
+	               : ba_record_check_begin(false, nonce, slot, word0, word1, word2);
+}
+
 /* Any record of a signal, with all that it can have: FIELDS, CAUSE, a slot of its
  * own (zeroed; the second last argument), DATA behind it. */
-static __attribute__((noinline)) void
+static __attribute__((noinline)) opened_t
 record_open_any(bitactor_engine_t *engine, const ba_slot_t *slot, uint16_t kind, uint32_t source,
-                uint64_t own, opened_t *open)
+                uint64_t own)
 {
+	opened_t open;
 	ba_recorder_t *recorder = &engine->recorder;
 	const bitactor_signal_t *signal = &slot->signal;
 	bool     outside  = engine->turn.outside;
@@ -144,19 +152,19 @@ record_open_any(bitactor_engine_t *engine, const ba_slot_t *slot, uint16_t kind,
 	bool     far      = !outside && distance >= BITACTOR_CAUSE_FAR;
 	bool     fields   = ba_signal_has_fields(signal);
 
-	open->slots = 1u + fields + far + (own != 0);
-	open->flags = (outside ? BITACTOR_RECORD_OUTSIDE : 0u) |
-	              (fields ? BITACTOR_RECORD_HAS_FIELDS : 0u) |
-	              (signal->data_bytes > 0 ? BITACTOR_RECORD_HAS_DATA : 0u);
-	ba_record_reserve(engine, open->slots, signal->data_bytes);
+	uint32_t slots = 1u + fields + far + (own != 0);
+	uint32_t flags = (outside ? BITACTOR_RECORD_OUTSIDE : 0u) |
+	                 (fields ? BITACTOR_RECORD_HAS_FIELDS : 0u) |
+	                 (signal->data_bytes > 0 ? BITACTOR_RECORD_HAS_DATA : 0u);
+	ba_record_reserve(engine, slots, signal->data_bytes);
 
-	uint8_t *at = open->at = recorder->at;
-	ba_store64(at, ba_word0(engine->turn_number, kind, open->slots - 1, open->flags));
+	uint8_t *at = open.at = ba_recorder_at(recorder);
+	ba_store64(at, ba_word0(engine->turn_number, kind, slots - 1, flags));
 	ba_store64(at + 8,
 	           ba_word1(signal->actor, far ? BITACTOR_CAUSE_FAR : (uint32_t)distance));
 	ba_store64(at + 16, signal->payload);
 	ba_store64(at + 24, 0);
-	memset(at + 32, 0, (open->slots - 1) * (size_t)BITACTOR_RECORD_BYTES);
+	memset(at + 32, 0, (slots - 1) * (size_t)BITACTOR_RECORD_BYTES);
 	at += 32;
 	if (fields) {
 		fields_store(at, signal);
@@ -170,54 +178,77 @@ record_open_any(bitactor_engine_t *engine, const ba_slot_t *slot, uint16_t kind,
 		ba_store64(at, own);
 		at += 32;
 	}
-	recorder->at = at;
+	ba_recorder_go(recorder, at);
 	if (signal->data_bytes > 0) {
 		const ba_pool_t *pool = outside ? &engine->data : &engine->emit_data;
 		ba_record_data(engine, ba_pool_block(pool, slot->data_block), signal->data_bytes,
 		               0);
 	}
-	extent_set(recorder, recorder->at);
+	open.check = check_begun(engine, open.at);
+	return open;
 }
 
+/* What the first words of all records of a chunk have in common. */
+typedef struct common_words {
+	uint64_t word0; /* turn, flags                       */
+	uint64_t word1; /* the source, if it is from outside */
+	bool     outside;
+} common_words_t;
+
 /* The common record: one slot, or two with FIELDS. */
-static inline __attribute__((always_inline)) void
-record_open(bitactor_engine_t *engine, const ba_slot_t *slot, uint32_t source, opened_t *open)
+static inline __attribute__((always_inline)) opened_t
+record_open(bitactor_engine_t *engine, bool hw, const ba_slot_t *slot, uint32_t source,
+            const common_words_t *common)
 {
 	ba_recorder_t *recorder = &engine->recorder;
 	const bitactor_signal_t *signal = &slot->signal;
-	bool     outside  = engine->turn.outside;
-	uint8_t *at       = recorder->at;
-	uint64_t distance = outside ? source : cause_distance(recorder, slot);
-	bool     fields   = ba_signal_has_fields(signal);
-	uint32_t in_chunk = (uint32_t)(uintptr_t)at & (BITACTOR_CHUNK_BYTES - 1);
+	uint8_t *at      = ba_recorder_at(recorder);
+	uint64_t signal0 = ba_load64(signal);
+	uint64_t signal1 = ba_load64((const uint8_t *)signal + 8);
+	uint64_t payload = signal->payload;
+	uint64_t fields  = ba_signal_fields(signal, signal0, signal1);
+	uint64_t word0   = common->word0 | (signal1 & 0xFFFF) << 32;
+	uint64_t word1   = common->word1 | signal0 >> 32;
+	uint32_t slots   = 1;
 
-	if (BA_UNLIKELY(at == recorder->end || in_chunk > BITACTOR_CHUNK_BYTES - 64 ||
-	                signal->data_bytes > 0 || distance >= BITACTOR_CAUSE_FAR)) {
-		record_open_any(engine, slot, signal->kind, source, 0, open);
-		return;
+	if (BA_UNLIKELY(at == recorder->end) || BA_UNLIKELY(signal1 >> 32 != 0))
+		goto unusual; /* a boundary, or data */
+	if (BA_UNLIKELY(!common->outside)) {
+		uint64_t distance = cause_distance(recorder, slot);
+		if (distance >= BITACTOR_CAUSE_FAR)
+			goto unusual;
+		word1 |= distance << 32;
 	}
-	open->at    = at;
-	open->slots = 1u + fields;
-	open->flags = (outside ? BITACTOR_RECORD_OUTSIDE : 0u) |
-	              (fields ? BITACTOR_RECORD_HAS_FIELDS : 0u);
-	ba_store64(at, ba_word0(engine->turn_number, signal->kind, fields, open->flags));
-	ba_store64(at + 8, ba_word1(signal->actor, (uint32_t)distance));
-	ba_store64(at + 16, signal->payload);
-	ba_store64(at + 24, 0);
-	if (fields)
+	if (fields != 0) {
+		if (((uintptr_t)at & (BITACTOR_CHUNK_BYTES - 1)) ==
+		    BITACTOR_CHUNK_BYTES - BITACTOR_RECORD_BYTES)
+			goto unusual; /* it would cross a chunk */
+		word0 |= UINT64_C(1) << 48 | (uint64_t)BITACTOR_RECORD_HAS_FIELDS << 56;
+		slots = 2;
 		fields_store(at + 32, signal);
-	recorder->at = at + open->slots * BITACTOR_RECORD_BYTES;
-	extent_set(recorder, recorder->at);
+	}
+	ba_store64(at, word0);
+	ba_store64(at + 8, word1);
+	ba_store64(at + 16, payload);
+	ba_store64(at + 24, 0);
+	ba_recorder_go(recorder, at + slots * BITACTOR_RECORD_BYTES);
+	return (opened_t){
+		.at    = at,
+		.check = ba_record_check_begin(hw, recorder->nonce, ba_slot_number(at), word0,
+		                               word1, payload),
+	};
+
+unusual:
+	return record_open_any(engine, slot, signal->kind, source, 0);
 }
 
 static inline __attribute__((always_inline)) void
-record_close(bitactor_engine_t *engine, bool hw, const opened_t *open, uint32_t effect)
+record_close(bitactor_engine_t *engine, bool hw, opened_t open, uint32_t effect)
 {
-	ba_recorder_t *recorder = &engine->recorder;
-	uint32_t check = ba_record_check(hw, recorder->nonce, ba_slot_number(open->at), open->at,
-	                                 open->slots, effect);
-	ba_store64(open->at + 24, ba_word3(effect, check));
-	recorder->seq++;
+	uint32_t slots = 1u + open.at[6]; /* see ba_word0 */
+	uint32_t check = ba_record_check_end(hw, (uint32_t)open.check, open.at, slots, effect);
+	ba_store64(open.at + 24, ba_word3(effect, check));
+	engine->recorder.seq++;
 }
 
 /* ---- settling: dispatches that did more than answer OK ------------------ */
@@ -229,7 +260,7 @@ drop_staged(bitactor_engine_t *engine)
 
 	for (uint64_t i = ba_count_get(&emits->tail); i != emits->staged; i++) {
 		ba_slot_t *slot = &emits->slots[i & emits->mask];
-		if (slot->data_block != 0)
+		if (slot->signal.data_bytes != 0)
 			ba_pool_give(&engine->emit_data, slot->data_block);
 		ba_count_add(&engine->undone, 1);
 	}
@@ -311,10 +342,10 @@ digest_touched(bitactor_engine_t *engine, const ba_entry_t *entry)
 	turn->touched = 0;
 }
 
-/* Everything but the fast end of a dispatch.  `open` is NULL without a recorder. */
+/* Everything but the fast end of a dispatch. */
 static __attribute__((noinline)) void
 settle(bitactor_engine_t *engine, const ba_admitted_t *at, bitactor_status_t status,
-       opened_t *open)
+       opened_t open)
 {
 	ba_turn_t  *turn  = &engine->turn;
 	ba_entry_t *entry = (turn->dirty & BA_DIRTY_FIBER) != 0 ? turn->cell : at->entry;
@@ -329,7 +360,7 @@ settle(bitactor_engine_t *engine, const ba_admitted_t *at, bitactor_status_t sta
 	} else {
 		commit_emits(engine);
 	}
-	if (open != NULL) {
+	if (open.at != NULL) {
 		bool hw = engine->recorder.hw_crc;
 		if ((turn->dirty & BA_DIRTY_TOUCHED) != 0)
 			digest_touched(engine, entry);
@@ -337,10 +368,9 @@ settle(bitactor_engine_t *engine, const ba_admitted_t *at, bitactor_status_t sta
 		uint32_t effect = hw ? effect_of(true, status, turn->effect, result, entry)
 		                     : effect_of(false, status, turn->effect, result, entry);
 		if (status != BITACTOR_OK) {
-			open->flags |= BITACTOR_RECORD_FAILED;
-			ba_store64(open->at,
-			           ba_word0(engine->turn_number, at->slot->signal.kind,
-			                    open->slots - 1, open->flags));
+			ba_store64(open.at, ba_load64(open.at) |
+			                             (uint64_t)BITACTOR_RECORD_FAILED << 56);
+			open.check = check_begun(engine, open.at);
 		}
 		record_close(engine, hw, open, effect);
 	}
@@ -358,10 +388,9 @@ reject(bitactor_engine_t *engine, const ba_slot_t *slot, uint32_t source)
 	engine->turn.status = BITACTOR_INVALID_SIGNAL;
 	if (!is_recording(engine))
 		return;
-	opened_t open;
 	uint64_t own = slot->signal.kind | (uint64_t)BITACTOR_REJECT_UNREGISTERED << 16;
-	record_open_any(engine, slot, BITACTOR_RECORD_REJECT, source, own, &open);
-	record_close(engine, engine->recorder.hw_crc, &open, 0);
+	record_close(engine, engine->recorder.hw_crc,
+	             record_open_any(engine, slot, BITACTOR_RECORD_REJECT, source, own), 0);
 }
 
 /* ---- timing ------------------------------------------------------------- */
@@ -391,43 +420,63 @@ spent_between(bitactor_engine_t *engine, uint64_t began, uint64_t ended)
 		ba_count_add(&engine->clock_backward, 1);
 		return 0;
 	}
-	uint64_t spent = ended - began;
-	return spent > engine->clock.read_counts ? spent - engine->clock.read_counts : 0;
+	/* By a mask, not a branch: a tiny handler takes about as long as the reading,
+	 * so nobody could predict it (4 counts a dispatch). */
+	uint64_t spent = ended - began, reading = engine->clock.read_counts;
+	return (spent - reading) & -(uint64_t)(spent > reading);
 }
 
-/* Book one dispatch that was timed by itself. */
+/* Note one dispatch that was timed by itself, and judge it. */
 static inline __attribute__((always_inline)) void
 time_one(bitactor_engine_t *engine, const ba_entry_t *entry, uint64_t spent, uint64_t seq)
 {
-	ba_timing_t *timing = &engine->timing[entry - engine->table];
+	ba_timed_t *timed = &engine->timed;
 
-	engine->turn.spent_counts = spent;
-	ba_hist_record(&engine->latency, spent);
-	ba_hist_small_record(&timing->histogram, spent);
-	if (spent > ba_count_get(&timing->max_counts))
-		ba_count_set(&timing->max_counts, spent);
+	engine->turn.spent_counts     = spent;
+	timed->at[timed->count].entry = entry;
+	timed->at[timed->count].spent = spent;
+	timed->count++;
 	if (BA_UNLIKELY(ba_is_over(spent, entry))) {
-		ba_count_add(&timing->overruns, 1);
+		ba_count_add(&engine->timing[entry - engine->table].overruns, 1);
 		ba_count_add(&engine->overruns, 1);
 		overrun_record(engine, entry->kind, BITACTOR_OVERRUN_UNEXPLAINED, spent,
 		               entry->budget_counts, 1, seq);
 	}
 }
 
+void
+ba_timed_book(bitactor_engine_t *engine)
+{
+	ba_timed_t *timed = &engine->timed;
+
+	for (uint32_t i = 0; i < timed->count; i++) {
+		uint64_t     spent  = timed->at[i].spent;
+		ba_timing_t *timing = &engine->timing[timed->at[i].entry - engine->table];
+		ba_hist_record(&engine->latency, spent);
+		ba_hist_small_record(&timing->histogram, spent);
+		if (spent > ba_count_get(&timing->max_counts))
+			ba_count_set(&timing->max_counts, spent);
+	}
+	timed->count = 0;
+}
+
 /* ---- a chunk runs ------------------------------------------------------- */
 
-enum run_mode { RUN_RECORD = 1, RUN_HW_CRC = 2, RUN_EACH = 4 };
+enum run_mode { RUN_RECORD = 1, RUN_HW_CRC = 2, RUN_EACH = 4, RUN_DOORS = 8 };
 
-/* What to call: a kind that somebody awaits goes to the fiber only if one of the
- * signal's actor waits, else to the kind's own handler.  NULL: reject. */
+/* What to call behind a door: a kind that somebody awaits goes to the fiber only if
+ * one of the signal's actor waits, else to the kind's own handler.  NULL: reject. */
 static __attribute__((noinline)) bitactor_handler_fn
 behind_door(const bitactor_engine_t *engine, const ba_admitted_t *at)
 {
-	if (ba_fiber_awaits(engine, at->entry, at->slot->signal.actor))
+	const ba_entry_t *entry = at->entry;
+	if (entry == ba_entry_that_resumes(engine))
+		return ba_fiber_resume;
+	if (ba_fiber_awaits(engine, entry, at->slot->signal.actor))
 		return ba_fiber_deliver;
-	if (at->entry->own_fn == NULL)
+	if (entry->own_fn == NULL)
 		return NULL;
-	return (at->entry->flags & BA_ENTRY_FIBER) != 0 ? ba_fiber_start : at->entry->own_fn;
+	return (entry->flags & BA_ENTRY_FIBER) != 0 ? ba_fiber_start : entry->own_fn;
 }
 
 /* Stands in the table where nobody is registered; never called. */
@@ -438,35 +487,53 @@ nobody(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 	return BITACTOR_INVALID_SIGNAL;
 }
 
-/* first[count] must repeat the last entry, so that looking ahead needs no test. */
+/* Run the fiber that a door made ready, until it waits or ends.  In the loop, not
+ * in a function that returns after the switch: so the return predictor stays in
+ * step with both sides (internal/fiber.h). */
+static inline __attribute__((always_inline)) bitactor_status_t
+enter_fiber(bitactor_engine_t *engine)
+{
+	ba_fiber_t *to = engine->turn.enter;
+	engine->turn.enter = NULL;
+	ba_fiber_switch(engine->turn.home, to);
+	return ba_fiber_left(engine);
+}
+
 static inline __attribute__((always_inline)) void
-run_chunk(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count, uint32_t source,
-          unsigned mode)
+run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 {
 	const bool record = (mode & RUN_RECORD) != 0;
 	const bool hw     = (mode & RUN_HW_CRC) != 0;
 	const bool each   = (mode & RUN_EACH) != 0;
+	const bool doors  = (mode & RUN_DOORS) != 0;
 	ba_turn_t *turn   = &engine->turn;
-	const ba_admitted_t *end = first + count;
-	bitactor_handler_fn next = first->entry->fn;
+	const ba_admitted_t *end = chunk->at + chunk->count;
+	const common_words_t common = {
+		.word0   = ba_word0(engine->turn_number, 0, 0,
+		                    chunk->outside ? BITACTOR_RECORD_OUTSIDE : 0),
+		.word1   = (uint64_t)chunk->source << 32,
+		.outside = chunk->outside,
+	};
+	bitactor_handler_fn next = chunk->at[0].entry->fn;
 	uint64_t began = each ? ba_engine_counts(engine) : 0;
-	opened_t open;
+	opened_t open = { .at = NULL };
 
-	for (const ba_admitted_t *at = first; at != end; at++) {
-		ba_entry_t         *entry = at->entry;
-		bitactor_handler_fn fn    = next;
+	for (const ba_admitted_t *at = chunk->at; at != end; at++) {
+		ba_entry_t *entry = at->entry;
+		/* with doors the last dispatch may have changed this one's */
+		bitactor_handler_fn fn = doors ? entry->fn : next;
 		next = at[1].entry->fn;
 
-		if (BA_UNLIKELY(fn == nobody || fn == ba_fiber_deliver)) {
+		if (doors && (entry->flags & BA_ENTRY_DOOR) != 0) {
 			fn = behind_door(engine, at);
 			if (fn == NULL) {
-				reject(engine, at->slot, source);
+				reject(engine, at->slot, chunk->source);
 				began = each ? ba_engine_counts(engine) : 0;
 				continue;
 			}
 		}
 		if (record) {
-			record_open(engine, at->slot, source, &open);
+			open = record_open(engine, hw, at->slot, chunk->source, &common);
 			if (each && BA_UNLIKELY(engine->recorder.slices != 0)) {
 				engine->recorder.slices = 0;
 				began = ba_engine_counts(engine);
@@ -476,17 +543,17 @@ run_chunk(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count,
 		memset(&turn->handlers.result, 0, 16); /* result, effect, dirty */
 		turn->at = at;
 		bitactor_status_t status = fn(&turn->handlers, &at->slot->signal, entry->state);
+		if (doors && turn->enter != NULL)
+			status = enter_fiber(engine);
 		ba_count_add(&entry->calls, 1);
 
 		uint64_t ended = each ? ba_engine_counts(engine) : 0;
 		bool     slow  = ((uint32_t)status | turn->dirty) != 0;
-		if (BA_UNLIKELY(slow)) {
-			settle(engine, at, status, record ? &open : NULL);
-			next = at[1].entry->fn; /* waiting fibers may have changed it */
-		} else if (record) {
-			record_close(engine, hw, &open,
+		if (BA_UNLIKELY(slow))
+			settle(engine, at, status, open);
+		else if (record)
+			record_close(engine, hw, open,
 			             effect_of(hw, 0, turn->effect, turn->handlers.result, entry));
-		}
 		if (each) {
 			time_one(engine, entry, spent_between(engine, began, ended), seq);
 			began = BA_UNLIKELY(slow) ? ba_engine_counts(engine) : ended;
@@ -496,85 +563,96 @@ run_chunk(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count,
 
 /* The chunk's totals, and what came with its signals. */
 static void
-close_chunk(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count,
-            uint64_t not_dispatched)
+close_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, uint64_t not_dispatched)
 {
 	uint64_t others = ba_count_get(&engine->rejected) + ba_count_get(&engine->resumed);
-	ba_count_add(&engine->dispatched, count - (others - not_dispatched));
-	ba_count_add(&engine->order, count);
+	ba_count_add(&engine->dispatched, chunk->count - (others - not_dispatched));
+	ba_count_add(&engine->order, chunk->count);
 	ba_count_set(&engine->records, engine->recorder.seq);
 
-	ba_pool_t *pool = engine->turn.outside ? &engine->data : &engine->emit_data;
-	for (uint32_t i = 0; i < count; i++) {
-		if (BA_UNLIKELY(first[i].slot->data_block != 0))
-			ba_pool_give(pool, first[i].slot->data_block);
+	if (BA_LIKELY(chunk->data_bytes == 0))
+		return;
+	ba_pool_t *pool = chunk->outside ? &engine->data : &engine->emit_data;
+	for (uint32_t i = 0; i < chunk->count; i++) {
+		const ba_slot_t *slot = chunk->at[i].slot;
+		if (slot->signal.data_bytes != 0)
+			ba_pool_give(pool, slot->data_block);
 	}
 }
 
 static inline __attribute__((always_inline)) void
-run_each(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count, uint32_t source,
-         unsigned mode)
+run_each(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 {
 	uint64_t before = ba_count_get(&engine->rejected) + ba_count_get(&engine->resumed);
-	run_chunk(engine, first, count, source, mode | RUN_EACH);
-	engine->singles_left -= engine->singles_left < count ? engine->singles_left : count;
-	close_chunk(engine, first, count, before);
+	ba_timed_book(engine); /* of the chunk before: now there is room for this one */
+	run_chunk(engine, chunk, mode | RUN_EACH);
+	engine->singles_left -= engine->singles_left < chunk->count ? engine->singles_left
+	                                                            : chunk->count;
+	close_chunk(engine, chunk, before);
 }
 
 /* Timed as one against the sum of its budgets; signals that nobody takes have
  * none.  Not judged with an entry that is not, nor when the recorder hashed a
  * slice or called the sink meanwhile: that is nobody's time here. */
 static inline __attribute__((always_inline)) void
-run_batch(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count, uint32_t source,
-          unsigned mode)
+run_batch(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 {
 	uint64_t before = ba_count_get(&engine->rejected) + ba_count_get(&engine->resumed);
-	uint64_t budget = 0;
-	bool     judged = true;
-	for (uint32_t i = 0; i < count; i++) {
-		budget += first[i].entry->budget_counts;
-		judged &= first[i].entry->budget_counts != UINT32_MAX;
-	}
-
 	engine->recorder.slices = 0;
 	uint64_t began = ba_engine_counts(engine);
-	run_chunk(engine, first, count, source, mode);
-	uint64_t spent = spent_between(engine, began, ba_engine_counts(engine));
-	judged &= engine->recorder.slices == 0;
-	if (BA_UNLIKELY(spent > budget && judged)) {
+	run_chunk(engine, chunk, mode);
+	uint64_t spent  = spent_between(engine, began, ba_engine_counts(engine));
+	bool     judged = (chunk->entry_flags & BA_ENTRY_UNJUDGED) == 0 &&
+	                  engine->recorder.slices == 0;
+	if (BA_UNLIKELY(spent > chunk->budget_counts && judged)) {
 		ba_count_add(&engine->batch_overruns, 1);
 		engine->singles_left = BA_SINGLES_AFTER_OVERRUN;
-		overrun_record(engine, first[count - 1].entry->kind, BITACTOR_OVERRUN_BATCH, spent,
-		               budget, count, engine->recorder.seq - 1);
+		overrun_record(engine, chunk->at[chunk->count - 1].entry->kind,
+		               BITACTOR_OVERRUN_BATCH, spent, chunk->budget_counts, chunk->count,
+		               engine->recorder.seq - 1);
 	}
-	close_chunk(engine, first, count, before);
+	close_chunk(engine, chunk, before);
 }
 
 #define BA_RUN(name, how, mode)                                                             \
 	static __attribute__((noinline)) void name(bitactor_engine_t *engine,               \
-	                                           const ba_admitted_t *first,              \
-	                                           uint32_t count, uint32_t source)         \
+	                                           const ba_chunk_t *chunk)                 \
 	{                                                                                   \
-		how(engine, first, count, source, mode);                                    \
+		how(engine, chunk, mode);                                                   \
 	}
 BA_RUN(run_bare_batch, run_batch, 0)
 BA_RUN(run_bare_each, run_each, 0)
-BA_RUN(run_table_batch, run_batch, RUN_RECORD)
-BA_RUN(run_table_each, run_each, RUN_RECORD)
 BA_RUN(run_hw_batch, run_batch, RUN_RECORD | RUN_HW_CRC)
 BA_RUN(run_hw_each, run_each, RUN_RECORD | RUN_HW_CRC)
+BA_RUN(run_bare_batch_doors, run_batch, RUN_DOORS)
+BA_RUN(run_bare_each_doors, run_each, RUN_DOORS)
+BA_RUN(run_table_batch_doors, run_batch, RUN_RECORD | RUN_DOORS)
+BA_RUN(run_table_each_doors, run_each, RUN_RECORD | RUN_DOORS)
+BA_RUN(run_hw_batch_doors, run_batch, RUN_RECORD | RUN_HW_CRC | RUN_DOORS)
+BA_RUN(run_hw_each_doors, run_each, RUN_RECORD | RUN_HW_CRC | RUN_DOORS)
 
 void
 ba_table_init(bitactor_engine_t *engine)
 {
-	bool record = engine->recorder.ring != NULL, hw = engine->recorder.hw_crc;
-	engine->run_batch = !record ? run_bare_batch : hw ? run_hw_batch : run_table_batch;
-	engine->run_each  = !record ? run_bare_each : hw ? run_hw_each : run_table_each;
+	static const ba_run_fn runs[3][4] = {
+		{ run_bare_batch, run_bare_each, run_bare_batch_doors, run_bare_each_doors },
+		/* large, and rare: two will do */
+		{ run_table_batch_doors, run_table_each_doors, run_table_batch_doors,
+		  run_table_each_doors },
+		{ run_hw_batch, run_hw_each, run_hw_batch_doors, run_hw_each_doors },
+	};
+	bool record = engine->recorder.ring != NULL;
+	memcpy(engine->run, runs[!record ? 0 : engine->recorder.hw_crc ? 2 : 1],
+	       sizeof engine->run);
 
 	for (uint32_t kind = 0; kind <= engine->kinds; kind++)
-		engine->table[kind] = (ba_entry_t){ .fn = nobody, .kind = (uint16_t)kind };
+		engine->table[kind] = (ba_entry_t){ .fn    = nobody,
+		                                    .flags = BA_ENTRY_DOOR,
+		                                    .kind  = (uint16_t)kind };
 	*ba_entry_that_resumes(engine) = (ba_entry_t){ .fn            = ba_fiber_resume,
 		                                       .own_fn        = ba_fiber_resume,
+		                                       .flags         = BA_ENTRY_DOOR |
+		                                                        BA_ENTRY_UNJUDGED,
 		                                       .kind          = BITACTOR_RECORD_RESUME,
 		                                       .budget_counts = UINT32_MAX };
 }
@@ -617,7 +695,7 @@ turn_data(bitactor_turn_t *handlers)
 {
 	bitactor_engine_t *engine = ba_turn_engine(handlers);
 	const ba_slot_t   *slot   = engine->turn.at->slot;
-	if (slot->data_block == 0)
+	if (slot->signal.data_bytes == 0)
 		return NULL;
 	return ba_pool_block(engine->turn.outside ? &engine->data : &engine->emit_data,
 	                     slot->data_block);
@@ -644,6 +722,22 @@ ba_emit_stage(bitactor_engine_t *engine, const bitactor_signal_t *signal, const 
 	slot->signal.data_bytes = (uint32_t)data_bytes;
 	slot->signal.seal       = 0; /* as in ba_queue_publish */
 	slot->data_block        = block;
+	engine->turn.dirty |= BA_DIRTY_STAGED;
+	return BITACTOR_OK;
+}
+
+/* The same for RESUME of fiber `number`, composed in the slot: a signal composed
+ * elsewhere and copied at once waits for its stores (10 counts). */
+bitactor_status_t
+ba_emit_stage_resume(bitactor_engine_t *engine, uint32_t actor, uint32_t number)
+{
+	ba_emits_t *emits = &engine->emits;
+	if (emits->staged - ba_count_get(&emits->head) == emits->capacity)
+		return BITACTOR_FULL;
+	ba_slot_t *slot = &emits->slots[emits->staged++ & emits->mask];
+	slot->signal = (bitactor_signal_t){ .kind    = BITACTOR_RECORD_RESUME,
+		                            .actor   = actor,
+		                            .payload = number };
 	engine->turn.dirty |= BA_DIRTY_STAGED;
 	return BITACTOR_OK;
 }
@@ -748,6 +842,7 @@ const bitactor_turn_calls_t ba_turn_calls = {
 void
 ba_entry_refresh(ba_entry_t *entry)
 {
+	bool fiber = (entry->flags & BA_ENTRY_FIBER) != 0;
 	if (entry->own_fn == NULL) /* a fiber that gets it has no budget to break */
 		entry->budget_counts = entry->first_waiter != 0 ? UINT32_MAX : 0;
 	if (entry->first_waiter != 0)
@@ -755,7 +850,12 @@ ba_entry_refresh(ba_entry_t *entry)
 	else if (entry->own_fn == NULL)
 		entry->fn = nobody;
 	else
-		entry->fn = (entry->flags & BA_ENTRY_FIBER) != 0 ? ba_fiber_start : entry->own_fn;
+		entry->fn = fiber ? ba_fiber_start : entry->own_fn;
+	entry->flags &= (uint8_t)~(BA_ENTRY_DOOR | BA_ENTRY_UNJUDGED);
+	if (fiber || entry->fn != entry->own_fn)
+		entry->flags |= BA_ENTRY_DOOR;
+	if (entry->budget_counts == UINT32_MAX)
+		entry->flags |= BA_ENTRY_UNJUDGED;
 }
 
 static uint32_t

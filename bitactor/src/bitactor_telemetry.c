@@ -189,14 +189,8 @@ segment_at(const ba_recorder_t *recorder, uint64_t segment)
 static uint32_t
 used_bytes(const ba_recorder_t *recorder)
 {
-	return (uint32_t)(recorder->at - segment_at(recorder, ba_count_get(&recorder->segment)));
-}
-
-static void
-extent_set(ba_recorder_t *recorder, uint8_t *extent)
-{
-	/* relaxed: read by a signal handler of a dying process */
-	atomic_store_explicit(&recorder->extent, extent, memory_order_relaxed);
+	const uint8_t *start = segment_at(recorder, ba_count_get(&recorder->segment));
+	return (uint32_t)(ba_recorder_at(recorder) - start);
 }
 
 static void
@@ -210,10 +204,9 @@ segment_open(bitactor_engine_t *engine, uint64_t segment)
 	recorder->first_seq  = recorder->seq;
 	recorder->turn_begin = engine->turn_number;
 	recorder->handed     = 0;
-	recorder->at         = bytes + BITACTOR_HEADER_BYTES;
 	recorder->end        = bytes + BA_SLICE_BYTES;
 	header_write(engine, bytes, 0);
-	extent_set(recorder, recorder->at);
+	ba_recorder_go(recorder, bytes + BITACTOR_HEADER_BYTES);
 }
 
 void
@@ -283,7 +276,7 @@ void
 ba_record_slice(bitactor_engine_t *engine)
 {
 	ba_recorder_t *recorder = &engine->recorder;
-	BA_ASSERT(recorder->at == recorder->end);
+	BA_ASSERT(ba_recorder_at(recorder) == recorder->end);
 
 	recorder->slices++;
 	if (recorder->hash_left > 0)
@@ -303,18 +296,18 @@ static uint32_t
 chunk_room(const ba_recorder_t *recorder)
 {
 	return BITACTOR_CHUNK_BYTES -
-	       ((uint32_t)(uintptr_t)recorder->at & (BITACTOR_CHUNK_BYTES - 1));
+	       ((uint32_t)(uintptr_t)ba_recorder_at(recorder) & (BITACTOR_CHUNK_BYTES - 1));
 }
 
 /* Close the record of `slots` slots at `at` and go past it. */
 static void
 record_finish(ba_recorder_t *recorder, uint32_t slots, uint32_t effect)
 {
-	uint32_t check = check_of(recorder->hw_crc, recorder->nonce, ba_slot_number(recorder->at),
-	                          recorder->at, slots, effect);
-	ba_store64(recorder->at + 24, ba_word3(effect, check));
-	recorder->at += slots * BITACTOR_RECORD_BYTES;
-	extent_set(recorder, recorder->at);
+	uint8_t *at    = ba_recorder_at(recorder);
+	uint32_t check = check_of(recorder->hw_crc, recorder->nonce, ba_slot_number(at), at, slots,
+	                          effect);
+	ba_store64(at + 24, ba_word3(effect, check));
+	ba_recorder_go(recorder, at + slots * BITACTOR_RECORD_BYTES);
 }
 
 static void
@@ -322,15 +315,16 @@ record_pad(bitactor_engine_t *engine, uint32_t slots)
 {
 	ba_recorder_t *recorder = &engine->recorder;
 
-	memset(recorder->at, 0, (size_t)slots * BITACTOR_RECORD_BYTES);
-	ba_store64(recorder->at, ba_word0(engine->turn_number, BITACTOR_RECORD_PAD, slots - 1, 0));
+	memset(ba_recorder_at(recorder), 0, (size_t)slots * BITACTOR_RECORD_BYTES);
+	ba_store64(ba_recorder_at(recorder),
+	           ba_word0(engine->turn_number, BITACTOR_RECORD_PAD, slots - 1, 0));
 	record_finish(recorder, slots, 0);
 }
 
 static void
 slice_if_due(bitactor_engine_t *engine)
 {
-	if (engine->recorder.at == engine->recorder.end)
+	if (ba_recorder_at(&engine->recorder) == engine->recorder.end)
 		ba_record_slice(engine);
 }
 
@@ -385,12 +379,12 @@ ba_record_data(bitactor_engine_t *engine, const void *bytes, size_t byte_count, 
 		size_t take = byte_count < room ? byte_count : room;
 		uint32_t ext = (uint32_t)(take + 31) / 32;
 
-		memset(recorder->at + 32 + (size_t)(ext - 1) * 32, 0, 32);
-		memcpy(recorder->at + 32, from, take);
-		ba_store64(recorder->at,
+		memset(ba_recorder_at(recorder) + 32 + (size_t)(ext - 1) * 32, 0, 32);
+		memcpy(ba_recorder_at(recorder) + 32, from, take);
+		ba_store64(ba_recorder_at(recorder),
 		           ba_word0(engine->turn_number, BITACTOR_RECORD_DATA, ext, flags));
-		ba_store64(recorder->at + 8, ba_word1(number, 0));
-		ba_store64(recorder->at + 16, take);
+		ba_store64(ba_recorder_at(recorder) + 8, ba_word1(number, 0));
+		ba_store64(ba_recorder_at(recorder) + 16, take);
 		record_finish(recorder, 1 + ext, 0);
 		from += take;
 		byte_count -= take;
@@ -409,11 +403,12 @@ ba_record_put(bitactor_engine_t *engine, const ba_record_spec_t *spec)
 		flags |= BITACTOR_RECORD_HAS_DATA;
 
 	ba_record_reserve(engine, slots, 0);
-	ba_store64(recorder->at, ba_word0(engine->turn_number, spec->kind, slots - 1, flags));
-	ba_store64(recorder->at + 8, ba_word1(spec->actor, spec->cause));
-	ba_store64(recorder->at + 16, spec->payload);
+	ba_store64(ba_recorder_at(recorder),
+	           ba_word0(engine->turn_number, spec->kind, slots - 1, flags));
+	ba_store64(ba_recorder_at(recorder) + 8, ba_word1(spec->actor, spec->cause));
+	ba_store64(ba_recorder_at(recorder) + 16, spec->payload);
 	if (spec->own != NULL)
-		memcpy(recorder->at + 32, spec->own, 32);
+		memcpy(ba_recorder_at(recorder) + 32, spec->own, 32);
 	record_finish(recorder, slots, 0);
 	if (kind_has_seq(spec->kind, spec->flags))
 		recorder->seq++;
@@ -536,8 +531,7 @@ bitactor_telemetry_last_gasp(const bitactor_engine_t *engine, uint64_t *segment,
 		return NULL;
 	*segment = ba_count_get(&recorder->segment);
 	const uint8_t *start = segment_at(recorder, *segment);
-	/* relaxed: nobody else is expected to run on */
-	*bytes = (uint32_t)(atomic_load_explicit(&recorder->extent, memory_order_relaxed) - start);
+	*bytes = (uint32_t)(ba_recorder_at(recorder) - start);
 	return start;
 }
 

@@ -133,6 +133,20 @@ ba_crc32c_u64(bool hw, uint32_t state, uint64_t word)
 	return ba_crc32c_table_u64(state, word);
 }
 
+/* The same with the state in 64 bits, of which the upper 32 are zero: the
+ * instruction leaves it so, and a chain of them needs no instruction between. */
+BA_CRC32C_INLINE uint64_t
+ba_crc32c_wide(bool hw, uint64_t state, uint64_t word)
+{
+#if defined(__x86_64__)
+	if (hw) {
+		__asm__("crc32q %1, %0" : "+r"(state) : "r"(word));
+		return state;
+	}
+#endif
+	return ba_crc32c_u64(hw, (uint32_t)state, word);
+}
+
 /* The state after the 4 bytes of `word`, lowest first. */
 BA_CRC32C_INLINE uint32_t
 ba_crc32c_u32(bool hw, uint32_t state, uint32_t word)

@@ -93,7 +93,13 @@ typedef struct ba_entry {
 _Static_assert(sizeof(ba_entry_t) == 64, "one cache line a kind");
 _Static_assert(offsetof(ba_entry_t, own_fn) == 32, "what the loop reads comes first");
 
-enum { BA_ENTRY_FIBER = 1, BA_ENTRY_EXACT = 2, BA_ENTRY_TAIL_SHIFT = 4 };
+enum {
+	BA_ENTRY_FIBER = 1,
+	BA_ENTRY_EXACT = 2,
+	BA_ENTRY_DOOR  = 4, /* `fn` is not the handler, or may change while a chunk runs */
+	BA_ENTRY_UNJUDGED = 8, /* budget_counts is UINT32_MAX                            */
+	BA_ENTRY_TAIL_SHIFT = 4
+};
 
 static inline bool
 ba_is_over(uint64_t spent_counts, const ba_entry_t *entry)
@@ -114,6 +120,30 @@ typedef struct ba_admitted {
 	ba_slot_t  *slot;
 } ba_admitted_t;
 
+/* What is dispatched in one go, and what all of it has in common. */
+typedef struct ba_chunk {
+	ba_admitted_t at[BA_CHUNK + 1]; /* at[count] repeats the last one: looking ahead */
+	                                /* needs no test                                 */
+	uint64_t budget_counts; /* of all                                        */
+	uint32_t count;
+	uint32_t source;        /* of signals from outside                       */
+	bool     outside;
+	uint8_t  entry_flags;   /* BA_ENTRY_* of all, or-ed                      */
+	uint32_t data_bytes;    /* of all, or-ed: 0 when none has data           */
+} ba_chunk_t;
+
+/* Dispatches that were timed by themselves and are not in the histograms yet: the
+ * last chunk's.  A bucket has an address that waits for the reading of the counter,
+ * and what comes after such a store waits for it; booked at once it costs 10 to 15
+ * counts a dispatch more (docs/benchmarks.md, dispatch). */
+typedef struct ba_timed {
+	struct {
+		const ba_entry_t *entry;
+		uint64_t          spent;
+	} at[BA_CHUNK];
+	uint32_t count;
+} ba_timed_t;
+
 /* ---- the turn, as the engine sees it ------------------------------------ */
 
 enum ba_dirty {
@@ -133,6 +163,7 @@ typedef struct ba_turn {
 	uint32_t dirty;           /* enum ba_dirty */
 
 	const ba_admitted_t *at;  /* the one in dispatch */
+	struct ba_fiber *enter, *home; /* to switch to, from; NULL: the door wants none  */
 	ba_entry_t *cell;         /* whose cell the effect covers, under BA_DIRTY_FIBER */
 	uint64_t now_ns;
 	bool     now_known;
@@ -182,7 +213,7 @@ typedef struct ba_recorder {
 	bool     closed;
 	bool     hw_crc;
 
-	uint8_t *at;        /* where the next record goes                               */
+	_Atomic(uint8_t *) at; /* where the next record goes, and what a last gasp saves */
 	uint8_t *end;       /* of the slice that `at` is in: there ba_record_slice runs  */
 	uint64_t seq;       /* of the next compared record                              */
 	uint32_t nonce;     /* CRC32C state after uuid and segment                      */
@@ -190,7 +221,6 @@ typedef struct ba_recorder {
 	uint32_t slices;    /* boundaries passed; tells the loop that time went by      */
 
 	ba_count_t segment; /* number of the one that is written                        */
-	_Atomic(uint8_t *) extent; /* end of what a last gasp saves                     */
 	uint64_t first_seq, turn_begin;
 
 	/* Hashing runs one segment behind, a slice at each boundary. */
@@ -202,15 +232,27 @@ typedef struct ba_recorder {
 	bitactor_status_t sink_status;
 } ba_recorder_t;
 
+static inline uint8_t *
+ba_recorder_at(const ba_recorder_t *recorder)
+{
+	/* relaxed: ours; and a signal handler of a dying process looks at it */
+	return atomic_load_explicit(&recorder->at, memory_order_relaxed);
+}
+
+static inline void
+ba_recorder_go(ba_recorder_t *recorder, uint8_t *at)
+{
+	/* relaxed: as above */
+	atomic_store_explicit(&recorder->at, at, memory_order_relaxed);
+}
+
 /* ---- fibers ------------------------------------------------------------- */
 
 typedef struct ba_fibers ba_fibers_t; /* bitactor.c's own, at the start of their block */
 
 /* ---- the engine --------------------------------------------------------- */
 
-/* Dispatch a chunk; first[count] repeats the last one. */
-typedef void (*ba_run_fn)(bitactor_engine_t *engine, const ba_admitted_t *first, uint32_t count,
-                          uint32_t source);
+typedef void (*ba_run_fn)(bitactor_engine_t *engine, const ba_chunk_t *chunk);
 
 struct bitactor_engine {
 	_Atomic uint64_t magic;
@@ -230,7 +272,7 @@ struct bitactor_engine {
 	uint32_t     kinds;
 
 	/* how chunks run; chosen at init from recorder, CPU and timing */
-	ba_run_fn run_batch, run_each;
+	ba_run_fn run[4]; /* by batch, each, and the same with doors */
 
 	ba_queue_t queue;
 	ba_pool_t  data, emit_data;
@@ -262,6 +304,7 @@ struct bitactor_engine {
 	ba_count_t output_count, resumed, turns, overruns, batch_overruns, clock_backward;
 	ba_count_t stalled_claims, queue_high, records;
 	ba_hist_t  latency;
+	ba_timed_t timed; /* belongs in `latency` and `timing` */
 };
 
 /* The engine's counter, now. */
@@ -293,6 +336,7 @@ bitactor_status_t ba_fiber_resume(bitactor_turn_t *turn, const bitactor_signal_t
 bool ba_fiber_awaits(const bitactor_engine_t *engine, const ba_entry_t *entry, uint32_t actor);
 bitactor_status_t ba_fiber_deliver(bitactor_turn_t *turn, const bitactor_signal_t *signal,
                                    void *state);
+bitactor_status_t ba_fiber_left(bitactor_engine_t *engine);
 bitactor_status_t ba_fiber_yield(bitactor_turn_t *turn);
 bitactor_status_t ba_fiber_await(bitactor_turn_t *turn, uint16_t kind,
                                  bitactor_signal_t *signal);
@@ -300,9 +344,12 @@ bitactor_status_t ba_fiber_await(bitactor_turn_t *turn, uint16_t kind,
 /* What bitactor_dispatch.c offers. */
 extern const bitactor_turn_calls_t ba_turn_calls;
 void ba_table_init(bitactor_engine_t *engine);
+void ba_timed_book(bitactor_engine_t *engine); /* between chunks, under the lock */
 void ba_entry_refresh(ba_entry_t *entry); /* choose `fn` again */
 bitactor_status_t ba_emit_stage(bitactor_engine_t *engine, const bitactor_signal_t *signal,
                                 const void *data, size_t data_bytes);
+bitactor_status_t ba_emit_stage_resume(bitactor_engine_t *engine, uint32_t actor,
+                                       uint32_t number);
 bool ba_emit_now(bitactor_engine_t *engine, const bitactor_signal_t *signal);
 void ba_effect_word(bitactor_engine_t *engine, uint64_t word);
 

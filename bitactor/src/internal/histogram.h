@@ -59,9 +59,9 @@ _Static_assert(sizeof(ba_hist_t) == 8 * (BA_HIST_BUCKETS + 1), "no lock beside a
 static inline uint32_t
 ba_hist_index(uint64_t value, uint32_t sub_bits)
 {
-	if (value < UINT64_C(1) << sub_bits)
-		return (uint32_t)value;
-	uint32_t shift = 63 - (uint32_t)__builtin_clzll(value) - sub_bits;
+	/* The added bit makes `shift` 0 for small values too: no branch on what varies. */
+	uint64_t widest = value | UINT64_C(1) << sub_bits;
+	uint32_t shift  = 63 - (uint32_t)__builtin_clzll(widest) - sub_bits;
 	return (shift << sub_bits) + (uint32_t)(value >> shift);
 }
 

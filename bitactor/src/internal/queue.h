@@ -41,7 +41,8 @@ enum { BA_APART = 2 * BA_CACHE_LINE };
 typedef struct ba_slot {
 	bitactor_signal_t signal;
 	_Atomic uint64_t  sequence;   /* position + 1 once published                  */
-	uint32_t          data_block; /* index + 1 of its attached data, 0: none      */
+	uint32_t          data_block; /* index + 1 of its data; not written, and says nothing,    */
+	                              /* when signal.data_bytes is 0                            */
 	uint32_t          spare;
 } ba_slot_t;
 
@@ -113,7 +114,37 @@ ba_queue_claim(ba_queue_t *queue, uint64_t count, uint64_t *position)
 	}
 }
 
-/* Fill and publish a claimed position. */
+/* Fill and publish a claimed position with a signal that has no data. */
+static inline void
+ba_queue_publish_plain(ba_queue_t *queue, uint64_t position, const bitactor_signal_t *signal)
+{
+	ba_slot_t *slot = &queue->slots[position & queue->mask];
+
+	BA_VERIFY(signal->data_bytes == 0);
+	slot->signal      = *signal;
+	slot->signal.seal = 0; /* for the door; no record has it, so no handler may */
+	/* release: pairs with the acquire in ba_queue_peek; publishes the slot */
+	atomic_store_explicit(&slot->sequence, position + 1, memory_order_release);
+}
+
+/* The same for `count` in a row.  What the stores cannot change is read once. */
+static inline void
+ba_queue_publish_many(ba_queue_t *queue, uint64_t position, const bitactor_signal_t *signals,
+                      size_t count)
+{
+	ba_slot_t *slots = queue->slots;
+	uint64_t   mask  = queue->mask;
+
+	for (const bitactor_signal_t *end = signals + count; signals != end; signals++) {
+		ba_slot_t *slot = &slots[position++ & mask];
+		slot->signal      = *signals;
+		slot->signal.seal = 0; /* as above */
+		/* release: as above */
+		atomic_store_explicit(&slot->sequence, position, memory_order_release);
+	}
+}
+
+/* Fill and publish a claimed position; the data is in the block it names. */
 static inline void
 ba_queue_publish(ba_queue_t *queue, uint64_t position, const bitactor_signal_t *signal,
                  uint32_t data_bytes, uint32_t data_block)
@@ -122,7 +153,7 @@ ba_queue_publish(ba_queue_t *queue, uint64_t position, const bitactor_signal_t *
 
 	slot->signal            = *signal;
 	slot->signal.data_bytes = data_bytes;
-	slot->signal.seal       = 0; /* for the door; no record has it, so no handler may */
+	slot->signal.seal       = 0; /* as above */
 	slot->data_block        = data_block;
 	/* release: pairs with the acquire in ba_queue_peek; publishes the slot and
 	 * the data block that it names */

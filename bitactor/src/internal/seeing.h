@@ -19,8 +19,12 @@
 static bool
 look_begin(const bitactor_engine_t *engine)
 {
-	/* the lock is the only part of the engine that a reader changes */
-	return ba_engine_lock((bitactor_engine_t *)(uintptr_t)engine) == BITACTOR_OK;
+	/* a reader changes the lock, and puts what was timed where it is counted */
+	bitactor_engine_t *changed = (bitactor_engine_t *)(uintptr_t)engine;
+	if (ba_engine_lock(changed) != BITACTOR_OK)
+		return false;
+	ba_timed_book(changed);
+	return true;
 }
 
 static void
@@ -145,13 +149,14 @@ bitactor_latency(const bitactor_engine_t *engine, uint32_t ppm, uint64_t *counts
 		return BITACTOR_ERROR;
 	if (!ba_engine_is_live(engine))
 		return BITACTOR_CLOSED;
-	uint64_t count = ba_hist_count(&engine->latency);
+	bool     locked = look_begin(engine);
+	uint64_t count  = ba_hist_count(&engine->latency);
 	if (samples != NULL)
 		*samples = count;
-	if (count == 0)
-		return BITACTOR_EMPTY;
-	*counts = ba_hist_quantile(&engine->latency, ppm);
-	return BITACTOR_OK;
+	if (count > 0)
+		*counts = ba_hist_quantile(&engine->latency, ppm);
+	look_end(engine, locked);
+	return count > 0 ? BITACTOR_OK : BITACTOR_EMPTY;
 }
 
 bitactor_status_t

@@ -195,9 +195,10 @@ live_remove(ba_fibers_t *fibers, task_t *task)
 		fibers->newest = task->older;
 }
 
-/* Let a fiber run until it waits or returns; its status, or OK when it waits. */
+/* Make a fiber the one that runs: the dispatch loop switches to it when the door
+ * has returned, and comes to ba_fiber_left when the fiber waits or ends. */
 static bitactor_status_t
-task_run(bitactor_engine_t *engine, task_t *task)
+task_enter(bitactor_engine_t *engine, task_t *task)
 {
 	ba_fibers_t *fibers = engine->fibers;
 
@@ -205,7 +206,17 @@ task_run(bitactor_engine_t *engine, task_t *task)
 	engine->turn.dirty |= BA_DIRTY_FIBER;
 	task->state     = TASK_RUNNING;
 	fibers->current = task;
-	ba_fiber_switch(&fibers->home, &task->fiber);
+	engine->turn.enter = &task->fiber;
+	engine->turn.home  = &fibers->home;
+	return BITACTOR_OK;
+}
+
+/* The status of the stretch that is over: the handler's, or OK when it waits. */
+bitactor_status_t
+ba_fiber_left(bitactor_engine_t *engine)
+{
+	ba_fibers_t *fibers = engine->fibers;
+	task_t      *task   = fibers->current;
 	fibers->current = NULL;
 	if (!task->guarded) /* the neighbour below may be hurt: no going on */
 		BA_ASSERT(canary_is_whole(task->stack_low));
@@ -258,7 +269,7 @@ ba_fiber_start(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *sta
 	live_append(fibers, task);
 	ba_fiber_prepare(&task->fiber, task->stack_low + CANARY_BYTES,
 	                 engine->config.fiber_stack_bytes - CANARY_BYTES, task_main, task);
-	return task_run(engine, task);
+	return task_enter(engine, task);
 }
 
 /* Take a fiber out of the list of those that await its kind. */
@@ -307,7 +318,7 @@ ba_fiber_deliver(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *s
 	waiter_remove(engine->fibers, task);
 	*task->answer = *signal;
 	task->status  = BITACTOR_OK;
-	return task_run(engine, task);
+	return task_enter(engine, task);
 }
 
 /* RESUME: a fiber that yielded goes on, or one that awaits is cancelled. */
@@ -328,11 +339,11 @@ ba_fiber_resume(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *st
 		waiter_remove(engine->fibers, task);
 		task->status = BITACTOR_CANCELLED;
 	}
-	return task_run(engine, task);
+	return task_enter(engine, task);
 }
 
 /* Back to the turn; returns when somebody runs this fiber again. */
-static bitactor_status_t
+static inline __attribute__((always_inline)) bitactor_status_t
 task_wait(bitactor_engine_t *engine, task_t *task, enum task_state state)
 {
 	task->state = state;
@@ -356,8 +367,8 @@ ba_fiber_yield(bitactor_turn_t *turn)
 	if (fibers == NULL || fibers->current == NULL)
 		return BITACTOR_UNSUPPORTED;
 	task_t           *task   = fibers->current;
-	bitactor_signal_t again  = resume_signal(fibers, task);
-	bitactor_status_t status = ba_emit_stage(engine, &again, NULL, 0);
+	bitactor_status_t status =
+	        ba_emit_stage_resume(engine, task->actor, task_index_1(fibers, task) - 1);
 	if (status != BITACTOR_OK)
 		return status;
 	ba_effect_word(engine, BA_EFFECT_YIELD);
