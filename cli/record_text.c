@@ -136,7 +136,7 @@ print_own(FILE *out, const record_view_t *view)
 	case BITACTOR_RECORD_REGISTER:
 		fprintf(out, " %s", record_kind_name(view->schema, (uint16_t)record->actor, room));
 		if (record->payload != UINT64_MAX)
-			fprintf(out, " budget=%" PRIu64 " ticks", record->payload);
+			fprintf(out, " budget=%" PRIu32 " ticks", (uint32_t)record->payload);
 		else
 			fputs(" no longer", out);
 		break;

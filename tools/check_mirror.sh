@@ -17,6 +17,7 @@ bitactor/src/internal/engine.h     tests/unit/core/test_bitactor.c  # the struct
 bitactor/src/internal/invariant.h  tests/unit/core/test_bitactor.c  # macros all tests use
 bitactor/src/internal/seeing.h     tests/unit/core/test_bitactor.c  # a part of bitactor.c
 bitactor/src/internal/reading.h    tests/unit/core/test_bitactor_telemetry.c  # of that file
+bitactor/src/internal/turn_calls.h tests/unit/core/test_bitactor_dispatch.c  # of that file
 END
 }
 

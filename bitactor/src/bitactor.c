@@ -357,6 +357,12 @@ ba_engine_unlock(bitactor_engine_t *engine)
 	(void)pthread_mutex_unlock(&engine->lock);
 }
 
+bool
+ba_engine_is_dispatching(const bitactor_engine_t *engine)
+{
+	return current == engine;
+}
+
 bitactor_engine_t *
 ba_engine_exchange_current(bitactor_engine_t *engine)
 {
@@ -572,20 +578,6 @@ chunk_add(ba_chunk_t *chunk, ba_admitted_t *at, ba_entry_t *entry, ba_slot_t *sl
 	chunk->data_bytes |= slot->signal.data_bytes;
 }
 
-/* Run a resolved chunk. */
-static void
-chunk_run(bitactor_engine_t *engine, ba_chunk_t *chunk)
-{
-	/* the entry alone: 16 bytes would be read across two stores of 8 just made */
-	chunk->at[chunk->count].entry = chunk->at[chunk->count - 1].entry;
-	engine->turn.first      = chunk->at;
-	engine->turn.outside    = chunk->outside;
-	bool each = (engine->config.flags & BITACTOR_TIME_EACH) != 0 || engine->singles_left > 0 ||
-	            (chunk->entry_flags & BA_ENTRY_EXACT) != 0;
-	bool doors = (chunk->entry_flags & BA_ENTRY_DOOR) != 0;
-	engine->run[2 * doors + each](engine, chunk);
-}
-
 static bool
 tick_waits(const bitactor_engine_t *engine)
 {
@@ -618,7 +610,7 @@ run_emits(bitactor_engine_t *engine, uint64_t max)
 			chunk_add(&chunk, &chunk.at[count], entry, slot);
 		}
 		chunk.count = count;
-		chunk_run(engine, &chunk);
+		count = ba_chunk_run(engine, &chunk);
 		ba_count_set(&emits->head, head + count);
 		done += count;
 	}
@@ -675,9 +667,9 @@ run_admitted(bitactor_engine_t *engine, uint64_t max)
 	while (done < max && !(done > 0 && tick_waits(engine))) {
 		if (chunk_admit(engine, &chunk, head, max - done) == 0)
 			break;
-		chunk_run(engine, &chunk);
-		head += chunk.count;
-		done += chunk.count;
+		uint32_t count = ba_chunk_run(engine, &chunk);
+		head += count;
+		done += count;
 		ba_queue_free(queue, head);
 	}
 	return done;
@@ -767,7 +759,7 @@ tick_run(bitactor_engine_t *engine, const bitactor_signal_t *signal, bitactor_re
 	chunk.outside     = true;
 	chunk.entry_flags = entry->flags | BA_ENTRY_EXACT;
 	chunk.data_bytes  = 0;
-	chunk_run(engine, &chunk);
+	(void)ba_chunk_run(engine, &chunk);
 	(void)ba_engine_exchange_current(before);
 	BA_VERIFY((ba_engine_check(engine), true));
 
@@ -890,6 +882,7 @@ bitactor_stop(bitactor_engine_t *engine, bool drain, uint64_t turns, uint64_t *d
 	ba_queue_close(&engine->queue);
 	if (first)
 		ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_STOP,
+		                                           .flags   = BITACTOR_RECORD_OUTSIDE,
 		                                           .payload = drain });
 	if (!engine->stopped) {
 		if (drain)
@@ -931,6 +924,7 @@ ba_engine_check(const bitactor_engine_t *engine)
 	BA_ASSERT(emits_waiting(engine) <= emits->capacity);
 	BA_ASSERT(emits->staged == ba_count_get(&emits->tail));
 	BA_ASSERT(engine->outputs.used == 0);
+	BA_ASSERT(engine->ops.count == 0);
 	BA_ASSERT(engine->turn.dirty == 0);
 	if (recorder->ring == NULL)
 		return;

@@ -61,11 +61,12 @@ effect_bytes(bitactor_engine_t *engine, const void *bytes, size_t byte_count)
  * A cell's last bytes that are no whole word count as one, filled up with zero,
  * and always go into b. */
 static inline __attribute__((always_inline)) uint32_t
-effect_of(bool hw, uint32_t status, uint32_t asked, uint64_t result, const ba_entry_t *entry)
+effect_of(bool hw, uint32_t status, uint32_t asked, uint64_t result, const ba_entry_t *entry,
+          const void *state)
 {
 	uint64_t a = ba_crc32c_wide(hw, 0, status | (uint64_t)asked << 32);
 	uint64_t b = ba_crc32c_wide(hw, 0, result);
-	const uint8_t *cell  = entry->state;
+	const uint8_t *cell  = state;
 	uint32_t       words = entry->digest_words;
 
 	for (; words >= 8; words -= 8, cell += 64) {
@@ -267,6 +268,10 @@ drop_staged(bitactor_engine_t *engine)
 	emits->staged = ba_count_get(&emits->tail);
 	ba_count_add(&engine->undone, engine->outputs.count);
 	engine->outputs.used = engine->outputs.count = 0;
+	ba_count_add(&engine->undone, engine->ops.count);
+	for (uint32_t i = engine->ops.count; i > 0; i--)
+		ba_op_undo(engine, &engine->ops.at[i - 1]);
+	engine->ops.count = 0;
 }
 
 /* What was emitted takes hold; each remembers the record that emitted it. */
@@ -324,10 +329,10 @@ commit_outputs(bitactor_engine_t *engine)
 
 /* Fold the ranges a handler named into what it asked: place and contents. */
 static void
-digest_touched(bitactor_engine_t *engine, const ba_entry_t *entry)
+digest_touched(bitactor_engine_t *engine, const ba_entry_t *entry, const void *state)
 {
 	ba_turn_t *turn = &engine->turn;
-	uintptr_t  cell = (uintptr_t)entry->state;
+	uintptr_t  cell = (uintptr_t)state;
 
 	for (uint32_t i = 0; i < turn->touched; i++) {
 		const ba_range_t *range  = &turn->touched_range[i];
@@ -342,14 +347,32 @@ digest_touched(bitactor_engine_t *engine, const ba_entry_t *entry)
 	turn->touched = 0;
 }
 
+/* What else was asked for takes hold, in the order it was asked for; each has its
+ * record behind the dispatch's, whose number is `seq`. */
+static void
+commit_ops(bitactor_engine_t *engine, uint64_t seq)
+{
+	ba_ops_t *ops = &engine->ops;
+
+	for (uint32_t i = 0; i < ops->count; i++)
+		ba_op_apply(engine, &ops->at[i], (uint32_t)(engine->recorder.seq - seq));
+	ops->count = 0;
+	engine->turn.again = true; /* what was resolved may be bound otherwise now */
+}
+
 /* Everything but the fast end of a dispatch. */
 static __attribute__((noinline)) void
-settle(bitactor_engine_t *engine, const ba_admitted_t *at, bitactor_status_t status,
-       opened_t open)
+settle(bitactor_engine_t *engine, const ba_admitted_t *at, const void *state,
+       bitactor_status_t status, opened_t open)
 {
 	ba_turn_t  *turn  = &engine->turn;
-	ba_entry_t *entry = (turn->dirty & BA_DIRTY_FIBER) != 0 ? turn->cell : at->entry;
+	ba_entry_t *entry = at->entry;
+	uint64_t    seq   = engine->recorder.seq; /* of this dispatch's record */
 
+	if ((turn->dirty & BA_DIRTY_FIBER) != 0) {
+		entry = turn->cell;
+		state = turn->cell_state;
+	}
 	if (status == BITACTOR_TICK_EXCEEDED)
 		status = BITACTOR_ERROR; /* the engine's to say */
 	turn->status = status;
@@ -363,10 +386,11 @@ settle(bitactor_engine_t *engine, const ba_admitted_t *at, bitactor_status_t sta
 	if (open.at != NULL) {
 		bool hw = engine->recorder.hw_crc;
 		if ((turn->dirty & BA_DIRTY_TOUCHED) != 0)
-			digest_touched(engine, entry);
+			digest_touched(engine, entry, state);
 		uint64_t result = turn->handlers.result;
-		uint32_t effect = hw ? effect_of(true, status, turn->effect, result, entry)
-		                     : effect_of(false, status, turn->effect, result, entry);
+		uint32_t effect =
+			hw ? effect_of(true, status, turn->effect, result, entry, state)
+			   : effect_of(false, status, turn->effect, result, entry, state);
 		if (status != BITACTOR_OK) {
 			ba_store64(open.at, ba_load64(open.at) |
 			                             (uint64_t)BITACTOR_RECORD_FAILED << 56);
@@ -376,6 +400,8 @@ settle(bitactor_engine_t *engine, const ba_admitted_t *at, bitactor_status_t sta
 	}
 	if (engine->outputs.count > 0)
 		commit_outputs(engine);
+	if (engine->ops.count > 0)
+		commit_ops(engine, seq);
 	turn->touched = 0;
 	turn->dirty   = 0;
 }
@@ -499,7 +525,9 @@ enter_fiber(bitactor_engine_t *engine)
 	return ba_fiber_left(engine);
 }
 
-static inline __attribute__((always_inline)) void
+/* Dispatch from chunk->from on; answers how many of the chunk are done: fewer than
+ * all when the last one changed what the others were resolved to. */
+static inline __attribute__((always_inline)) uint32_t
 run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 {
 	const bool record = (mode & RUN_RECORD) != 0;
@@ -507,6 +535,7 @@ run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 	const bool each   = (mode & RUN_EACH) != 0;
 	const bool doors  = (mode & RUN_DOORS) != 0;
 	ba_turn_t *turn   = &engine->turn;
+	const ba_admitted_t *at  = chunk->at + chunk->from;
 	const ba_admitted_t *end = chunk->at + chunk->count;
 	const common_words_t common = {
 		.word0   = ba_word0(engine->turn_number, 0, 0,
@@ -514,11 +543,11 @@ run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 		.word1   = (uint64_t)chunk->source << 32,
 		.outside = chunk->outside,
 	};
-	bitactor_handler_fn next = chunk->at[0].entry->fn;
+	bitactor_handler_fn next = at->entry->fn;
 	uint64_t began = each ? ba_engine_counts(engine) : 0;
 	opened_t open = { .at = NULL };
 
-	for (const ba_admitted_t *at = chunk->at; at != end; at++) {
+	while (at != end) {
 		ba_entry_t *entry = at->entry;
 		/* with doors the last dispatch may have changed this one's */
 		bitactor_handler_fn fn = doors ? entry->fn : next;
@@ -529,6 +558,7 @@ run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 			if (fn == NULL) {
 				reject(engine, at->slot, chunk->source);
 				began = each ? ba_engine_counts(engine) : 0;
+				at++;
 				continue;
 			}
 		}
@@ -539,10 +569,11 @@ run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 				began = ba_engine_counts(engine);
 			}
 		}
-		uint64_t seq = engine->recorder.seq; /* this record's; outputs get later ones */
+		uint64_t seq   = engine->recorder.seq; /* this record's; outputs get later ones */
+		void    *state = entry->state;
 		memset(&turn->handlers.result, 0, 16); /* result, effect, dirty */
 		turn->at = at;
-		bitactor_status_t status = fn(&turn->handlers, &at->slot->signal, entry->state);
+		bitactor_status_t status = fn(&turn->handlers, &at->slot->signal, state);
 		if (doors && turn->enter != NULL)
 			status = enter_fiber(engine);
 		ba_count_add(&entry->calls, 1);
@@ -550,75 +581,59 @@ run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 		uint64_t ended = each ? ba_engine_counts(engine) : 0;
 		bool     slow  = ((uint32_t)status | turn->dirty) != 0;
 		if (BA_UNLIKELY(slow))
-			settle(engine, at, status, open);
+			settle(engine, at, state, status, open);
 		else if (record)
 			record_close(engine, hw, open,
-			             effect_of(hw, 0, turn->effect, turn->handlers.result, entry));
+			             effect_of(hw, 0, turn->effect, turn->handlers.result, entry,
+			                       state));
 		if (each) {
 			time_one(engine, entry, spent_between(engine, began, ended), seq);
 			began = BA_UNLIKELY(slow) ? ba_engine_counts(engine) : ended;
 		}
+		at++;
+		if (BA_UNLIKELY(slow) && turn->again)
+			break;
 	}
+	return (uint32_t)(at - chunk->at);
 }
 
-/* The chunk's totals, and what came with its signals. */
-static void
-close_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, uint64_t not_dispatched)
-{
-	uint64_t others = ba_count_get(&engine->rejected) + ba_count_get(&engine->resumed);
-	ba_count_add(&engine->dispatched, chunk->count - (others - not_dispatched));
-	ba_count_add(&engine->order, chunk->count);
-	ba_count_set(&engine->records, engine->recorder.seq);
-
-	if (BA_LIKELY(chunk->data_bytes == 0))
-		return;
-	ba_pool_t *pool = chunk->outside ? &engine->data : &engine->emit_data;
-	for (uint32_t i = 0; i < chunk->count; i++) {
-		const ba_slot_t *slot = chunk->at[i].slot;
-		if (slot->signal.data_bytes != 0)
-			ba_pool_give(pool, slot->data_block);
-	}
-}
-
-static inline __attribute__((always_inline)) void
+static inline __attribute__((always_inline)) uint32_t
 run_each(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 {
-	uint64_t before = ba_count_get(&engine->rejected) + ba_count_get(&engine->resumed);
 	ba_timed_book(engine); /* of the chunk before: now there is room for this one */
-	run_chunk(engine, chunk, mode | RUN_EACH);
-	engine->singles_left -= engine->singles_left < chunk->count ? engine->singles_left
-	                                                            : chunk->count;
-	close_chunk(engine, chunk, before);
+	uint32_t done = run_chunk(engine, chunk, mode | RUN_EACH);
+	uint32_t ran  = done - chunk->from;
+	engine->singles_left -= engine->singles_left < ran ? engine->singles_left : ran;
+	return done;
 }
 
 /* Timed as one against the sum of its budgets; signals that nobody takes have
  * none.  Not judged with an entry that is not, nor when the recorder hashed a
  * slice or called the sink meanwhile: that is nobody's time here. */
-static inline __attribute__((always_inline)) void
+static inline __attribute__((always_inline)) uint32_t
 run_batch(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 {
-	uint64_t before = ba_count_get(&engine->rejected) + ba_count_get(&engine->resumed);
 	engine->recorder.slices = 0;
 	uint64_t began = ba_engine_counts(engine);
-	run_chunk(engine, chunk, mode);
-	uint64_t spent  = spent_between(engine, began, ba_engine_counts(engine));
-	bool     judged = (chunk->entry_flags & BA_ENTRY_UNJUDGED) == 0 &&
-	                  engine->recorder.slices == 0;
+	uint32_t done  = run_chunk(engine, chunk, mode);
+	uint64_t spent = spent_between(engine, began, ba_engine_counts(engine));
+	bool    judged = (chunk->entry_flags & BA_ENTRY_UNJUDGED) == 0 &&
+	                 engine->recorder.slices == 0;
 	if (BA_UNLIKELY(spent > chunk->budget_counts && judged)) {
 		ba_count_add(&engine->batch_overruns, 1);
 		engine->singles_left = BA_SINGLES_AFTER_OVERRUN;
-		overrun_record(engine, chunk->at[chunk->count - 1].entry->kind,
-		               BITACTOR_OVERRUN_BATCH, spent, chunk->budget_counts, chunk->count,
+		overrun_record(engine, chunk->at[done - 1].entry->kind, BITACTOR_OVERRUN_BATCH,
+		               spent, chunk->budget_counts, done - chunk->from,
 		               engine->recorder.seq - 1);
 	}
-	close_chunk(engine, chunk, before);
+	return done;
 }
 
 #define BA_RUN(name, how, mode)                                                             \
-	static __attribute__((noinline)) void name(bitactor_engine_t *engine,               \
-	                                           const ba_chunk_t *chunk)                 \
+	static __attribute__((noinline)) uint32_t name(bitactor_engine_t *engine,           \
+	                                               const ba_chunk_t *chunk)             \
 	{                                                                                   \
-		how(engine, chunk, mode);                                                   \
+		return how(engine, chunk, mode);                                            \
 	}
 BA_RUN(run_bare_batch, run_batch, 0)
 BA_RUN(run_bare_each, run_each, 0)
@@ -630,6 +645,44 @@ BA_RUN(run_table_batch_doors, run_batch, RUN_RECORD | RUN_DOORS)
 BA_RUN(run_table_each_doors, run_each, RUN_RECORD | RUN_DOORS)
 BA_RUN(run_hw_batch_doors, run_batch, RUN_RECORD | RUN_HW_CRC | RUN_DOORS)
 BA_RUN(run_hw_each_doors, run_each, RUN_RECORD | RUN_HW_CRC | RUN_DOORS)
+
+/* The totals of what was done, and what came with its signals. */
+static void
+close_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, uint32_t done,
+            uint64_t not_dispatched)
+{
+	uint64_t others = ba_count_get(&engine->rejected) + ba_count_get(&engine->resumed);
+	ba_count_add(&engine->dispatched, done - (others - not_dispatched));
+	ba_count_add(&engine->order, done);
+	ba_count_set(&engine->records, engine->recorder.seq);
+
+	if (BA_LIKELY(chunk->data_bytes == 0))
+		return;
+	ba_pool_t *pool = chunk->outside ? &engine->data : &engine->emit_data;
+	for (uint32_t i = 0; i < done; i++) {
+		const ba_slot_t *slot = chunk->at[i].slot;
+		if (slot->signal.data_bytes != 0)
+			ba_pool_give(pool, slot->data_block);
+	}
+}
+
+uint32_t
+ba_chunk_run(bitactor_engine_t *engine, ba_chunk_t *chunk)
+{
+	uint64_t before = ba_count_get(&engine->rejected) + ba_count_get(&engine->resumed);
+	/* the entry alone: 16 bytes would be read across two stores of 8 just made */
+	chunk->at[chunk->count].entry = chunk->at[chunk->count - 1].entry;
+	chunk->from = 0;
+	engine->turn.first   = chunk->at;
+	engine->turn.outside = chunk->outside;
+	engine->turn.again   = false;
+	bool each = (engine->config.flags & BITACTOR_TIME_EACH) != 0 || engine->singles_left > 0 ||
+	            (chunk->entry_flags & BA_ENTRY_EXACT) != 0;
+	bool doors = (chunk->entry_flags & BA_ENTRY_DOOR) != 0;
+	uint32_t done = engine->run[2 * doors + each](engine, chunk);
+	close_chunk(engine, chunk, done, before);
+	return done;
+}
 
 void
 ba_table_init(bitactor_engine_t *engine)
@@ -657,279 +710,5 @@ ba_table_init(bitactor_engine_t *engine)
 		                                       .budget_counts = UINT32_MAX };
 }
 
-/* ---- what a handler may call -------------------------------------------- */
-
-static uint64_t
-turn_now_ns(bitactor_turn_t *turn)
-{
-	return ba_engine_now(ba_turn_engine(turn));
-}
-
-/* splitmix64's finaliser: every bit of the input reaches every bit. */
-static uint64_t
-mix64(uint64_t x)
-{
-	x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-	x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
-	return x ^ x >> 31;
-}
-
-static uint64_t
-turn_random(bitactor_turn_t *handlers)
-{
-	bitactor_engine_t *engine = ba_turn_engine(handlers);
-	ba_turn_t *turn = &engine->turn;
-	uint64_t order  = ba_count_get(&engine->order) + (uint64_t)(turn->at - turn->first) + 1;
-
-	if (turn->random_order != order) {
-		turn->random_order = order;
-		turn->randoms      = 0;
-	}
-	uint64_t x = mix64(engine->config.seed + UINT64_C(0x9E3779B97F4A7C15));
-	x = mix64(x ^ order);
-	return mix64(x ^ ((uint64_t)turn->at->slot->signal.actor << 32 | turn->randoms++));
-}
-
-static const void *
-turn_data(bitactor_turn_t *handlers)
-{
-	bitactor_engine_t *engine = ba_turn_engine(handlers);
-	const ba_slot_t   *slot   = engine->turn.at->slot;
-	if (slot->signal.data_bytes == 0)
-		return NULL;
-	return ba_pool_block(engine->turn.outside ? &engine->data : &engine->emit_data,
-	                     slot->data_block);
-}
-
-/* A slot of the internal queue for the dispatch that is running. */
-bitactor_status_t
-ba_emit_stage(bitactor_engine_t *engine, const bitactor_signal_t *signal, const void *data,
-              size_t data_bytes)
-{
-	ba_emits_t *emits = &engine->emits;
-	uint32_t    block = 0;
-
-	if (emits->staged - ba_count_get(&emits->head) == emits->capacity)
-		return BITACTOR_FULL;
-	if (data_bytes > 0) {
-		block = ba_pool_take(&engine->emit_data);
-		if (block == 0)
-			return BITACTOR_FULL;
-		memcpy(ba_pool_block(&engine->emit_data, block), data, data_bytes);
-	}
-	ba_slot_t *slot = &emits->slots[emits->staged++ & emits->mask];
-	slot->signal            = *signal;
-	slot->signal.data_bytes = (uint32_t)data_bytes;
-	slot->signal.seal       = 0; /* as in ba_queue_publish */
-	slot->data_block        = block;
-	engine->turn.dirty |= BA_DIRTY_STAGED;
-	return BITACTOR_OK;
-}
-
-/* The same for RESUME of fiber `number`, composed in the slot: a signal composed
- * elsewhere and copied at once waits for its stores (10 counts). */
-bitactor_status_t
-ba_emit_stage_resume(bitactor_engine_t *engine, uint32_t actor, uint32_t number)
-{
-	ba_emits_t *emits = &engine->emits;
-	if (emits->staged - ba_count_get(&emits->head) == emits->capacity)
-		return BITACTOR_FULL;
-	ba_slot_t *slot = &emits->slots[emits->staged++ & emits->mask];
-	slot->signal = (bitactor_signal_t){ .kind    = BITACTOR_RECORD_RESUME,
-		                            .actor   = actor,
-		                            .payload = number };
-	engine->turn.dirty |= BA_DIRTY_STAGED;
-	return BITACTOR_OK;
-}
-
-/* Outside any dispatch, by the engine itself.  False: no room. */
-bool
-ba_emit_now(bitactor_engine_t *engine, const bitactor_signal_t *signal)
-{
-	if (ba_emit_stage(engine, signal, NULL, 0) != BITACTOR_OK)
-		return false;
-	commit_emits(engine);
-	engine->turn.dirty = 0;
-	return true;
-}
-
-static bitactor_status_t
-turn_emit(bitactor_turn_t *turn, const bitactor_signal_t *signal, const void *data,
-          size_t data_bytes)
-{
-	bitactor_engine_t *engine = ba_turn_engine(turn);
-	if (data == NULL && data_bytes > 0)
-		return BITACTOR_ERROR;
-	bitactor_status_t status = ba_signal_check(engine, signal, data_bytes);
-	if (status == BITACTOR_OK)
-		status = ba_emit_stage(engine, signal, data, data_bytes);
-	if (status != BITACTOR_OK) {
-		ba_count_add(status == BITACTOR_FULL ? &engine->emit_full : &engine->emit_invalid,
-		             1);
-		return status;
-	}
-	if (is_recording(engine)) {
-		ba_effect_word(engine, BA_EFFECT_EMIT);
-		effect_bytes(engine, signal, sizeof *signal);
-		effect_bytes(engine, data, data_bytes);
-	}
-	return BITACTOR_OK;
-}
-
-static bitactor_status_t
-turn_output(bitactor_turn_t *turn, uint32_t port, const void *bytes, size_t byte_count)
-{
-	bitactor_engine_t *engine  = ba_turn_engine(turn);
-	ba_outputs_t      *outputs = &engine->outputs;
-	if (bytes == NULL && byte_count > 0)
-		return BITACTOR_ERROR;
-
-	ba_output_head_t head = { .port = port };
-	uint32_t room = outputs->capacity - outputs->used;
-	if (room < sizeof head || byte_count > room - sizeof head)
-		return BITACTOR_FULL;
-	head.byte_count = (uint32_t)byte_count;
-	uint8_t *at = outputs->bytes + outputs->used;
-	memcpy(at, &head, sizeof head);
-	if (byte_count > 0)
-		memcpy(at + sizeof head, bytes, byte_count);
-	/* capacity, and with it the room, is a multiple of 8 */
-	outputs->used += (uint32_t)sizeof head + (head.byte_count + 7u) / 8u * 8u;
-	outputs->count++;
-	engine->turn.dirty |= BA_DIRTY_STAGED;
-	if (is_recording(engine)) {
-		ba_effect_word(engine, BA_EFFECT_OUTPUT);
-		ba_effect_word(engine, port | (uint64_t)head.byte_count << 32);
-		effect_bytes(engine, bytes, byte_count);
-	}
-	return BITACTOR_OK;
-}
-
-static void
-turn_touched(bitactor_turn_t *handlers, const void *start, size_t bytes)
-{
-	ba_turn_t *turn = &ba_turn_engine(handlers)->turn;
-	if (start == NULL || bytes == 0)
-		return;
-	turn->dirty |= BA_DIRTY_TOUCHED;
-	if (turn->touched < BA_TOUCHED_MAX) {
-		turn->touched_range[turn->touched++] = (ba_range_t){ start, bytes };
-		return;
-	}
-	/* No room: the last range grows to span this one too. */
-	ba_range_t *last  = &turn->touched_range[BA_TOUCHED_MAX - 1];
-	uintptr_t   begin = (uintptr_t)last->start, end = begin + last->bytes;
-	uintptr_t   more  = (uintptr_t)start;
-	begin = more < begin ? more : begin;
-	end   = more + bytes > end ? more + bytes : end;
-	*last = (ba_range_t){ (const uint8_t *)begin, end - begin };
-}
-
-const bitactor_turn_calls_t ba_turn_calls = {
-	.bytes   = sizeof(bitactor_turn_calls_t),
-	.now_ns  = turn_now_ns,
-	.random  = turn_random,
-	.data    = turn_data,
-	.emit    = turn_emit,
-	.output  = turn_output,
-	.touched = turn_touched,
-	.yield   = ba_fiber_yield,
-	.await   = ba_fiber_await,
-};
-
-/* ---- the table ---------------------------------------------------------- */
-
-void
-ba_entry_refresh(ba_entry_t *entry)
-{
-	bool fiber = (entry->flags & BA_ENTRY_FIBER) != 0;
-	if (entry->own_fn == NULL) /* a fiber that gets it has no budget to break */
-		entry->budget_counts = entry->first_waiter != 0 ? UINT32_MAX : 0;
-	if (entry->first_waiter != 0)
-		entry->fn = ba_fiber_deliver;
-	else if (entry->own_fn == NULL)
-		entry->fn = nobody;
-	else
-		entry->fn = fiber ? ba_fiber_start : entry->own_fn;
-	entry->flags &= (uint8_t)~(BA_ENTRY_DOOR | BA_ENTRY_UNJUDGED);
-	if (fiber || entry->fn != entry->own_fn)
-		entry->flags |= BA_ENTRY_DOOR;
-	if (entry->budget_counts == UINT32_MAX)
-		entry->flags |= BA_ENTRY_UNJUDGED;
-}
-
-static uint32_t
-budget_counts_of(const bitactor_engine_t *engine, uint32_t ticks)
-{
-	if (engine->clock.hz == 0)
-		return UINT32_MAX; /* nothing can be judged */
-	uint64_t counts = ba_ticks_to_counts(ticks, engine->clock.hz, engine->tick_hz);
-	return counts < UINT32_MAX ? (uint32_t)counts : UINT32_MAX;
-}
-
-/* Both ways of changing the table: lock, change, record. */
-static bitactor_status_t
-table_set(bitactor_engine_t *engine, const bitactor_handler_t *handler)
-{
-	bool     small = handler->state_bytes <= BA_DIGEST_WHOLE;
-	uint32_t ticks = handler->budget_ticks != 0 ? handler->budget_ticks
-	                                            : engine->config.budget_ticks;
-	bool     gone  = handler->fn == NULL;
-	bitactor_status_t status = ba_engine_lock(engine);
-	if (status != BITACTOR_OK)
-		return status;
-
-	ba_entry_t *entry = ba_entry_of(engine, handler->kind);
-	entry->own_fn       = handler->fn;
-	entry->state        = handler->state;
-	entry->state_bytes  = (uint32_t)handler->state_bytes;
-	entry->digest_words = small ? (uint8_t)(handler->state_bytes / 8) : 0;
-	entry->flags = (uint8_t)((handler->flags & BITACTOR_HANDLER_FIBER ? BA_ENTRY_FIBER : 0) |
-	                         (handler->flags & BITACTOR_HANDLER_EXACT ? BA_ENTRY_EXACT : 0) |
-	                         (small ? handler->state_bytes % 8 << BA_ENTRY_TAIL_SHIFT : 0));
-	entry->budget_ticks  = gone ? 0 : ticks;
-	entry->budget_counts = gone ? 0 : budget_counts_of(engine, ticks);
-	ba_entry_refresh(entry);
-	ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_REGISTER,
-	                                           .actor   = handler->kind,
-	                                           .cause   = handler->flags,
-	                                           .payload = gone ? UINT64_MAX : ticks });
-	ba_engine_unlock(engine);
-	return BITACTOR_OK;
-}
-
-bitactor_status_t
-bitactor_register_handler(bitactor_engine_t *engine, const bitactor_handler_t *handler)
-{
-	if (engine == NULL || handler == NULL || handler->fn == NULL)
-		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
-	if (handler->kind >= engine->kinds || handler->state_bytes > UINT32_MAX ||
-	    (handler->state == NULL && handler->state_bytes > 0) ||
-	    (handler->flags & ~(uint32_t)(BITACTOR_HANDLER_FIBER | BITACTOR_HANDLER_EXACT)) != 0)
-		return BITACTOR_ERROR;
-	if ((handler->flags & BITACTOR_HANDLER_FIBER) != 0 && engine->fibers == NULL)
-		return BITACTOR_UNSUPPORTED;
-	return table_set(engine, handler);
-}
-
-bitactor_status_t
-bitactor_register(bitactor_engine_t *engine, uint16_t kind, bitactor_handler_fn fn, void *state)
-{
-	bitactor_handler_t handler = { .fn = fn, .state = state, .kind = kind };
-	return bitactor_register_handler(engine, &handler);
-}
-
-bitactor_status_t
-bitactor_unregister(bitactor_engine_t *engine, uint16_t kind)
-{
-	if (engine == NULL)
-		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
-	if (kind >= engine->kinds)
-		return BITACTOR_ERROR;
-	bitactor_handler_t nobody_there = { .kind = kind };
-	return table_set(engine, &nobody_there);
-}
+#include "internal/table.h"
+#include "internal/turn_calls.h"

@@ -151,7 +151,7 @@ register_as_recorded(playing_t *playing)
 			if (table.lines[line].kind == record->actor)
 				handler = table.lines[line];
 		handler.kind         = (uint16_t)record->actor;
-		handler.flags        = record->cause;
+		handler.flags        = (uint32_t)(record->payload >> 32);
 		handler.budget_ticks = (uint32_t)record->payload;
 		(void)bitactor_register_handler(playing->memory.engine, &handler);
 	}

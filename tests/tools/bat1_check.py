@@ -24,14 +24,19 @@ NAMES = {
     0xFF0A: "RETRY", 0xFF0B: "DEAD", 0xFF0C: "QUARANTINE", 0xFF0D: "ABANDON", 0xFF0E: "FAULT",
     0xFF0F: "OUTPUT", 0xFF10: "CHECKPOINT", 0xFF11: "GAP", 0xFF12: "RECOVERED", 0xFF13: "LINK",
     0xFF14: "KEY", 0xFF15: "CLOSE", 0xFF16: "DATA", 0xFF17: "PROGRAM", 0xFF18: "RESUME",
+    0xFF19: "ADMIT", 0xFF1A: "RESTART",
     0xFF80: "TIMING", 0xFF81: "OVERRUN", 0xFF82: "WALL", 0xFF83: "STATS", 0xFFFF: "PAD",
 }
-TEXTS = ("SCHEMA", "PROGRAM", "STATS", "OUTPUT")  # payload is the number of data bytes
+TEXTS = ("SCHEMA", "PROGRAM", "STATS", "OUTPUT", "ADMIT")  # payload is the number of data bytes
 ALWAYS_MEASURED = ("TIMING", "OVERRUN", "WALL", "STATS")
-OWN_SLOTS = {"REJECT": 1, "OVERRUN": 1}
+OWN_SLOTS = {"REJECT": 1, "OVERRUN": 1, "RETRY": 1, "TIMER": 1}
+ASKED_FOR = ("TIMER", "SPAWN", "STOP", "REGISTER")  # from outside, or by a dispatch
+FOLLOW = ("OUTPUT", "DEAD", "QUARANTINE", "ABANDON", "FAULT", "RESTART")
 MAY = {"SIGNAL": FIELDS | HAS_DATA | ZERO_TICK | FAILED | OUTSIDE, "RESUME": FAILED,
        "REJECT": FIELDS | HAS_DATA | OUTSIDE, "SCHEMA": HAS_DATA, "PROGRAM": HAS_DATA,
-       "OUTPUT": HAS_DATA, "STATS": HAS_DATA | MEASURED, "DATA": MEASURED,
+       "RETRY": FIELDS | HAS_DATA | FAILED | OUTSIDE, "TIMER": FIELDS | OUTSIDE,
+       "SPAWN": OUTSIDE, "STOP": OUTSIDE, "REGISTER": OUTSIDE, "ZERO": OUTSIDE,
+       "ADMIT": HAS_DATA, "OUTPUT": HAS_DATA, "STATS": HAS_DATA | MEASURED, "DATA": MEASURED,
        "TIMING": MEASURED, "OVERRUN": MEASURED, "WALL": MEASURED}
 
 
@@ -164,7 +169,7 @@ class Walk:
             self.take_data(record)
         elif record.name != "PAD":
             self.take_head(record, header, kinds)
-        if record.open and record.name not in ("SIGNAL", "REJECT", "RESUME"):
+        if record.open and record.name not in ("SIGNAL", "REJECT", "RETRY", "RESUME"):
             raise Broken("it is open")
         self.open = self.open or record.open
         if not record.open:
@@ -200,7 +205,8 @@ class Walk:
                 raise Broken("a kind that nobody registered")
         elif name == "REGISTER":
             self.registered.add(record.actor)
-            self.fibers = self.fibers or bool(record.cause & 1)
+            gone = record.payload == 2 ** 64 - 1
+            self.fibers = self.fibers or not gone and bool(record.payload >> 32 & 1)
         elif name in ("SCHEMA", "PROGRAM"):
             if self.turned or name in self.texts:
                 raise Broken("it comes too late, or twice")
@@ -213,7 +219,7 @@ class Walk:
             self.closed = True
 
     def take_cause(self, record):
-        distance = record.name in ("SIGNAL", "REJECT", "RESUME", "OUTPUT")
+        distance = record.name in ("SIGNAL", "REJECT", "RETRY", "RESUME", "ZERO") + ASKED_FOR + FOLLOW
         if record.flags & OUTSIDE or not distance:
             if record.cause == FAR:
                 raise Broken("cause")

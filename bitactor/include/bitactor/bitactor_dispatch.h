@@ -168,11 +168,13 @@ typedef struct bitactor_handler {
 } bitactor_handler_t;
 
 /* Bind a handler to a kind, in place of any before it.  Holds from the next
- * dispatch on.
+ * dispatch on; called by a handler of this engine, it is a part of its dispatch
+ * and holds if that answers OK.
  *
  *   returns   BITACTOR_OK, or BITACTOR_ERROR (a NULL, a kind outside the
  *             table), BITACTOR_UNSUPPORTED (a fiber kind without fiber stacks),
- *             BITACTOR_REENTRANT from inside a handler, BITACTOR_CLOSED
+ *             BITACTOR_FULL (a handler asked for more than 32 such changes),
+ *             BITACTOR_REENTRANT from a sink or an outlet, BITACTOR_CLOSED
  *   threads   any; waits for a running turn
  */
 BITACTOR_API bitactor_status_t bitactor_register_handler(bitactor_engine_t *engine,
@@ -182,10 +184,17 @@ BITACTOR_API bitactor_status_t bitactor_register_handler(bitactor_engine_t *engi
 BITACTOR_API bitactor_status_t bitactor_register(bitactor_engine_t *engine, uint16_t kind,
                                                  bitactor_handler_fn fn, void *state);
 
-/* Signals of this kind are rejected from the next dispatch on.  When it
- * returns, the handler does not run and will not be started again; a fiber of
- * it that waits goes on when its wait ends. */
+/* Signals of this kind are rejected from the next dispatch on.  Called between
+ * dispatches the handler does not run when it returns and will not be started
+ * again; a fiber of it that waits goes on when its wait ends.  Answers and threads
+ * as above; called by a handler, as above. */
 BITACTOR_API bitactor_status_t bitactor_unregister(bitactor_engine_t *engine, uint16_t kind);
+
+/* The same as a barrier: with BITACTOR_OK nothing of the handler runs, waits or will
+ * run, and its state may be freed.  BITACTOR_BUSY: it is unregistered, but a fiber
+ * of it still lives; call again after a turn.  BITACTOR_REENTRANT from inside a
+ * handler.  Waits for a running turn. */
+BITACTOR_API bitactor_status_t bitactor_unregister_sync(bitactor_engine_t *engine, uint16_t kind);
 
 BITACTOR_API bool bitactor_is_registered(const bitactor_engine_t *engine, uint16_t kind);
 

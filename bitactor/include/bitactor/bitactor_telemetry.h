@@ -46,24 +46,30 @@ enum {
 };
 #define BITACTOR_SEGMENT_MAGIC 0xC1FC1FC1u /* CTF 1.8's packet magic */
 
-/* Record kinds of the engine's own; 0..0xFEFF are signals. */
+/* Record kinds of the engine's own; 0..0xFEFF are signals.  "Asked for": with flag
+ * OUTSIDE by the program between turns; else by a dispatch, and cause is the
+ * distance back to its record. */
 enum bitactor_record_kind {
 	BITACTOR_RECORD_TURN       = 0xFF00, /* payload: now in ns                                */
-	BITACTOR_RECORD_TIMER      = 0xFF01,
+	BITACTOR_RECORD_TIMER      = 0xFF01, /* asked for; as the signal; own slot: due or delay  */
+	                                     /* u64, period u64, reference u32, kind u16, how u16 */
 	BITACTOR_RECORD_RANDOM     = 0xFF02,
-	BITACTOR_RECORD_SPAWN      = 0xFF03,
-	BITACTOR_RECORD_STOP       = 0xFF04, /* payload: 1 drain, 0 discard                       */
-	BITACTOR_RECORD_REGISTER   = 0xFF05, /* actor: kind; cause: flags; payload: budget ticks, */
-	                                     /* or all ones when it was unregistered              */
+	BITACTOR_RECORD_SPAWN      = 0xFF03, /* asked for; actor: whom; payload: behaviour,       */
+	                                     /* supervisor << 32                                  */
+	BITACTOR_RECORD_STOP       = 0xFF04, /* asked for; actor 0: the engine; payload: 1 drain, */
+	                                     /* 0 discard; else that actor; payload: why          */
+	BITACTOR_RECORD_REGISTER   = 0xFF05, /* asked for; actor: kind; payload: budget ticks,    */
+	                                     /* flags << 32, or all ones when it is gone          */
 	BITACTOR_RECORD_SCHEMA     = 0xFF06, /* payload: bytes of text; DATA follows              */
 	BITACTOR_RECORD_REJECT     = 0xFF07, /* as the signal; own slot: kind u16, reason u16     */
-	BITACTOR_RECORD_ZERO       = 0xFF08,
+	BITACTOR_RECORD_ZERO       = 0xFF08, /* actor: kind; payload: signals; own slots: their   */
+	                                     /* payloads, four a slot, none when all are own[0]   */
 	BITACTOR_RECORD_DROP       = 0xFF09, /* payload: signals dropped; cause: their source     */
-	BITACTOR_RECORD_RETRY      = 0xFF0A,
-	BITACTOR_RECORD_DEAD       = 0xFF0B,
-	BITACTOR_RECORD_QUARANTINE = 0xFF0C,
-	BITACTOR_RECORD_ABANDON    = 0xFF0D,
-	BITACTOR_RECORD_FAULT      = 0xFF0E,
+	BITACTOR_RECORD_RETRY      = 0xFF0A, /* as the signal; own slot: kind u16, attempt u16    */
+	BITACTOR_RECORD_DEAD       = 0xFF0B, /* a dead letter; actor: kind; payload: why          */
+	BITACTOR_RECORD_QUARANTINE = 0xFF0C, /* actor: kind; payload: why                         */
+	BITACTOR_RECORD_ABANDON    = 0xFF0D, /* of the dispatch that is its cause; actor: kind    */
+	BITACTOR_RECORD_FAULT      = 0xFF0E, /* the same; payload: the system's signal            */
 	BITACTOR_RECORD_OUTPUT     = 0xFF0F, /* actor: port; payload: bytes; DATA follows         */
 	BITACTOR_RECORD_CHECKPOINT = 0xFF10,
 	BITACTOR_RECORD_GAP        = 0xFF11,
@@ -74,10 +80,15 @@ enum bitactor_record_kind {
 	BITACTOR_RECORD_DATA       = 0xFF16, /* actor: number among its head's, from 0;           */
 	                                     /* payload: bytes in the slots that follow           */
 	BITACTOR_RECORD_PROGRAM    = 0xFF17, /* payload: bytes of text; DATA follows              */
-	BITACTOR_RECORD_RESUME     = 0xFF18, /* a fiber goes on after a yield; payload: which     */
+	BITACTOR_RECORD_RESUME     = 0xFF18, /* a fiber goes on after a wait; payload: which,     */
+	                                     /* why << 32                                         */
+	BITACTOR_RECORD_ADMIT      = 0xFF19, /* payload: bytes; DATA: u32 for each signal let in: */
+	                                     /* source | level << 28                              */
+	BITACTOR_RECORD_RESTART    = 0xFF1A, /* actor: whose cell is zero again; payload: by whom */
 	BITACTOR_RECORD_TIMING     = 0xFF80,
 	BITACTOR_RECORD_OVERRUN    = 0xFF81, /* actor: kind; cause: class; payload: counts spent; */
-	                                     /* own slot: seq, budget counts, dispatches timed, 0 */
+	                                     /* own slot: seq, budget counts, dispatches timed,   */
+	                                     /* ns on its CPU (of one dispatch; 0: not known)     */
 	BITACTOR_RECORD_WALL       = 0xFF82,
 	BITACTOR_RECORD_STATS      = 0xFF83, /* payload: bytes of text; DATA follows              */
 	BITACTOR_RECORD_PAD        = 0xFFFF  /* zero but for word 0 and the check                 */
@@ -95,17 +106,26 @@ enum bitactor_record_flags {
 
 /* `cause` of a record from outside; else it is the distance back in seq. */
 enum {
-	BITACTOR_SOURCE_SHARED = 0,          /* the shared queue */
-	BITACTOR_SOURCE_TICK   = 0x7FFFFFFF, /* bitactor_tick    */
+	BITACTOR_SOURCE_SHARED = 0,          /* the shared queue; n: lane n */
+	BITACTOR_SOURCE_TICK   = 0x7FFFFFFF, /* bitactor_tick               */
 	BITACTOR_SOURCE_EMIT   = 0x7FFFFFFE  /* of a DROP: the internal queue */
 };
+#define BITACTOR_SOURCE_TIMER 0x80000000u /* | index of the timer */
 #define BITACTOR_CAUSE_FAR 0xFFFFFFFFu /* the u64 seq stands in a CAUSE slot */
 
-enum bitactor_reject_reason { BITACTOR_REJECT_UNREGISTERED = 1 };
+/* What a signal is not dispatched for: of REJECT, and of dead letters. */
+enum bitactor_reject_reason {
+	BITACTOR_REJECT_UNREGISTERED = 1, /* nobody has its kind         */
+	BITACTOR_REJECT_QUARANTINE   = 2, /* its handler is quarantined  */
+	BITACTOR_REJECT_STALE        = 3, /* its actor is gone           */
+	BITACTOR_REJECT_FAILED       = 4  /* its handler failed too often */
+};
 
 enum bitactor_overrun_class {
-	BITACTOR_OVERRUN_BATCH       = 1, /* a batch, over the sum of its budgets      */
-	BITACTOR_OVERRUN_UNEXPLAINED = 2  /* one dispatch; no witness says why         */
+	BITACTOR_OVERRUN_BATCH       = 1, /* a batch, over the sum of its budgets       */
+	BITACTOR_OVERRUN_UNEXPLAINED = 2, /* one dispatch; no witness says why          */
+	BITACTOR_OVERRUN_RAN_LONG    = 3, /* the handler itself: it was on its CPU      */
+	BITACTOR_OVERRUN_PREEMPTED   = 4  /* its thread was off its CPU: not its fault  */
 };
 
 /* ---- writing ---------------------------------------------------------------- */

@@ -126,6 +126,7 @@ typedef struct ba_chunk {
 	                                /* needs no test                                 */
 	uint64_t budget_counts; /* of all                                        */
 	uint32_t count;
+	uint32_t from;          /* done before                                   */
 	uint32_t source;        /* of signals from outside                       */
 	bool     outside;
 	uint8_t  entry_flags;   /* BA_ENTRY_* of all, or-ed                      */
@@ -147,7 +148,7 @@ typedef struct ba_timed {
 /* ---- the turn, as the engine sees it ------------------------------------ */
 
 enum ba_dirty {
-	BA_DIRTY_STAGED    = 1, /* emits or outputs are staged             */
+	BA_DIRTY_STAGED    = 1, /* emits, outputs or ops are staged        */
 	BA_DIRTY_TOUCHED   = 2, /* ranges of a large cell were named       */
 	BA_DIRTY_FIBER     = 4  /* a fiber ran: the effect covers its cell */
 };
@@ -165,6 +166,8 @@ typedef struct ba_turn {
 	const ba_admitted_t *at;  /* the one in dispatch */
 	struct ba_fiber *enter, *home; /* to switch to, from; NULL: the door wants none  */
 	ba_entry_t *cell;         /* whose cell the effect covers, under BA_DIRTY_FIBER */
+	const void *cell_state;   /* and where it lies                                  */
+	bool     again;           /* the rest of the chunk is to be resolved again      */
 	uint64_t now_ns;
 	bool     now_known;
 	bool     outside;         /* this chunk came from outside */
@@ -182,6 +185,25 @@ typedef struct ba_turn {
 _Static_assert(sizeof(bitactor_turn_t) == 24, "result, effect and dirty are 16 bytes in a row");
 _Static_assert(offsetof(ba_turn_t, effect) == 24, "zeroed by one store with result");
 _Static_assert(offsetof(ba_turn_t, dirty) == 28, "zeroed by one store with result");
+
+/* ---- what a handler asked for besides emits and outputs ------------------ */
+
+enum ba_op_what { BA_OP_REGISTER /* or, with fn NULL, unregister */ };
+
+/* One thing that takes hold when the dispatch answers OK. */
+typedef struct ba_op {
+	enum ba_op_what what;
+	union {
+		bitactor_handler_t handler;
+	} of;
+} ba_op_t;
+
+enum { BA_OPS_MAX = 32 }; /* a dispatch; more are FULL */
+
+typedef struct ba_ops {
+	ba_op_t  at[BA_OPS_MAX];
+	uint32_t count;
+} ba_ops_t;
 
 /* ---- the internal queue ------------------------------------------------- */
 
@@ -252,7 +274,7 @@ typedef struct ba_fibers ba_fibers_t; /* bitactor.c's own, at the start of their
 
 /* ---- the engine --------------------------------------------------------- */
 
-typedef void (*ba_run_fn)(bitactor_engine_t *engine, const ba_chunk_t *chunk);
+typedef uint32_t (*ba_run_fn)(bitactor_engine_t *engine, const ba_chunk_t *chunk);
 
 struct bitactor_engine {
 	_Atomic uint64_t magic;
@@ -288,6 +310,7 @@ struct bitactor_engine {
 	_Alignas(16) ba_turn_t turn;
 	ba_emits_t    emits;
 	ba_outputs_t  outputs;
+	ba_ops_t      ops;
 	ba_recorder_t recorder;
 	ba_fibers_t  *fibers;
 	ba_slot_t     tick_slot;
@@ -319,6 +342,7 @@ ba_engine_counts(const bitactor_engine_t *engine)
 /* What bitactor.c offers the others. */
 bool ba_engine_is_live(const bitactor_engine_t *engine);
 bool ba_engine_is_mine(const bitactor_engine_t *engine); /* this thread is in its turn */
+bool ba_engine_is_dispatching(const bitactor_engine_t *engine); /* and in a handler */
 /* The engine whose dispatch runs on this thread; the one before is returned.
  * NULL while a sink or an outlet is called: what they send comes from outside. */
 bitactor_engine_t *ba_engine_exchange_current(bitactor_engine_t *engine);
@@ -336,6 +360,7 @@ bitactor_status_t ba_fiber_resume(bitactor_turn_t *turn, const bitactor_signal_t
 bool ba_fiber_awaits(const bitactor_engine_t *engine, const ba_entry_t *entry, uint32_t actor);
 bitactor_status_t ba_fiber_deliver(bitactor_turn_t *turn, const bitactor_signal_t *signal,
                                    void *state);
+bool ba_fiber_lives(const bitactor_engine_t *engine, const ba_entry_t *entry);
 bitactor_status_t ba_fiber_left(bitactor_engine_t *engine);
 bitactor_status_t ba_fiber_yield(bitactor_turn_t *turn);
 bitactor_status_t ba_fiber_await(bitactor_turn_t *turn, uint16_t kind,
@@ -345,6 +370,12 @@ bitactor_status_t ba_fiber_await(bitactor_turn_t *turn, uint16_t kind,
 extern const bitactor_turn_calls_t ba_turn_calls;
 void ba_table_init(bitactor_engine_t *engine);
 void ba_timed_book(bitactor_engine_t *engine); /* between chunks, under the lock */
+/* Dispatch a resolved chunk; answers how many are done, at least one.  The others
+ * are to be resolved again. */
+uint32_t ba_chunk_run(bitactor_engine_t *engine, ba_chunk_t *chunk);
+ba_op_t *ba_op_stage(bitactor_engine_t *engine, enum ba_op_what what);
+void ba_op_apply(bitactor_engine_t *engine, const ba_op_t *op, uint32_t cause);
+void ba_op_undo(bitactor_engine_t *engine, const ba_op_t *op);
 void ba_entry_refresh(ba_entry_t *entry); /* choose `fn` again */
 bitactor_status_t ba_emit_stage(bitactor_engine_t *engine, const bitactor_signal_t *signal,
                                 const void *data, size_t data_bytes);
@@ -360,7 +391,8 @@ enum ba_effect_tag {
 	BA_EFFECT_OUTPUT  = 2, /* port | bytes << 32, the bytes              */
 	BA_EFFECT_TOUCHED = 3, /* offset in the cell, bytes, the bytes       */
 	BA_EFFECT_AWAIT   = 4, /* kind << 32, in the same word               */
-	BA_EFFECT_YIELD   = 5
+	BA_EFFECT_YIELD   = 5,
+	BA_EFFECT_REGISTER = 6 /* kind << 16 | flags << 32, in the same word; budget ticks */
 };
 
 static inline ba_entry_t *
@@ -400,6 +432,14 @@ typedef struct ba_record_spec {
 } ba_record_spec_t;
 
 void ba_record_put(bitactor_engine_t *engine, const ba_record_spec_t *spec);
+
+/* Flags of a record of something that was asked for by the record `cause` back, or,
+ * with 0, by the program. */
+static inline uint8_t
+ba_asked_by(uint32_t cause)
+{
+	return cause == 0 ? BITACTOR_RECORD_OUTSIDE : 0;
+}
 
 extern uint32_t ba_crc32c_table[8][256];
 bool ba_crc32c_ready(void); /* fills the table once; true: the CPU computes CRC32C */

@@ -188,8 +188,11 @@ own_slots(uint16_t kind)
 	switch (kind) {
 	case BITACTOR_RECORD_REJECT:
 	case BITACTOR_RECORD_OVERRUN:
+	case BITACTOR_RECORD_RETRY:
+	case BITACTOR_RECORD_TIMER:
 		return 1;
 	case BITACTOR_RECORD_DATA:
+	case BITACTOR_RECORD_ZERO:
 		return UINT32_MAX;
 	default:
 		return 0;
@@ -278,13 +281,14 @@ bitactor_record_kind_name(uint16_t kind)
 	static const char *const own[] = {
 		"TURN", "TIMER", "RANDOM", "SPAWN", "STOP", "REGISTER", "SCHEMA", "REJECT", "ZERO",
 		"DROP", "RETRY", "DEAD", "QUARANTINE", "ABANDON", "FAULT", "OUTPUT", "CHECKPOINT",
-		"GAP", "RECOVERED", "LINK", "KEY", "CLOSE", "DATA", "PROGRAM", "RESUME",
+		"GAP", "RECOVERED", "LINK", "KEY", "CLOSE", "DATA", "PROGRAM", "RESUME", "ADMIT",
+		"RESTART",
 	};
 	static const char *const measured[] = { "TIMING", "OVERRUN", "WALL", "STATS" };
 
 	if (kind == BITACTOR_RECORD_PAD)
 		return "PAD";
-	if (kind >= BITACTOR_RECORD_TURN && kind <= BITACTOR_RECORD_RESUME)
+	if (kind >= BITACTOR_RECORD_TURN && kind <= BITACTOR_RECORD_RESTART)
 		return own[kind - BITACTOR_RECORD_TURN];
 	if (kind >= BITACTOR_RECORD_TIMING && kind <= BITACTOR_RECORD_STATS)
 		return measured[kind - BITACTOR_RECORD_TIMING];

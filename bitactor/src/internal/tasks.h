@@ -43,6 +43,7 @@ typedef struct task {
 	ba_fiber_t   fiber;
 	ba_fibers_t *fibers;
 	ba_entry_t  *entry; /* the kind that started it */
+	void        *cell;  /* its state               */
 	const bitactor_signal_t *signal;
 	bitactor_signal_t       *answer; /* where an awaited signal goes */
 	uint8_t    *stack_low;
@@ -164,7 +165,7 @@ task_main(void *argument)
 	bitactor_engine_t *engine = fibers->engine;
 
 	task->status = task->entry->own_fn(&engine->turn.handlers, task->signal,
-	                                   task->entry->state);
+	                                   task->cell);
 	task->state = TASK_DONE;
 	return &fibers->home;
 }
@@ -202,7 +203,8 @@ task_enter(bitactor_engine_t *engine, task_t *task)
 {
 	ba_fibers_t *fibers = engine->fibers;
 
-	engine->turn.cell = task->entry;
+	engine->turn.cell       = task->entry;
+	engine->turn.cell_state = task->cell;
 	engine->turn.dirty |= BA_DIRTY_FIBER;
 	task->state     = TASK_RUNNING;
 	fibers->current = task;
@@ -252,7 +254,6 @@ fibers_are_home(const ba_fibers_t *fibers)
 bitactor_status_t
 ba_fiber_start(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 {
-	(void)state;
 	bitactor_engine_t *engine = ba_turn_engine(turn);
 	ba_fibers_t       *fibers = engine->fibers;
 	bitactor_status_t  status = home_check(fibers);
@@ -264,6 +265,7 @@ ba_fiber_start(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *sta
 	task_t *task = task_at(fibers, fibers->free);
 	fibers->free = task->next;
 	task->entry  = engine->turn.at->entry;
+	task->cell   = state;
 	task->signal = signal;
 	task->actor  = signal->actor;
 	live_append(fibers, task);
@@ -433,6 +435,20 @@ cancel_waiters(bitactor_engine_t *engine)
 			return false;
 	}
 	return true;
+}
+
+/* Does a fiber that this kind started still run, or wait? */
+bool
+ba_fiber_lives(const bitactor_engine_t *engine, const ba_entry_t *entry)
+{
+	const ba_fibers_t *fibers = engine->fibers;
+	for (uint32_t i = fibers != NULL ? fibers->oldest : 0; i != 0;) {
+		const task_t *task = task_at(fibers, i);
+		if (task->entry == entry)
+			return true;
+		i = task->newer;
+	}
+	return false;
 }
 
 static bool

@@ -127,11 +127,20 @@ diverged(bitactor_replay_t *replay, enum bitactor_difference difference, const e
 /* ---- what was recorded -------------------------------------------------- */
 
 static bool
-begins_something(uint16_t kind)
+begins_something(const bitactor_record_t *record)
 {
-	return kind == BITACTOR_RECORD_TURN || kind == BITACTOR_RECORD_CLOSE ||
-	       kind == BITACTOR_RECORD_STOP || kind == BITACTOR_RECORD_REGISTER ||
-	       kind == BITACTOR_RECORD_PROGRAM || kind == BITACTOR_RECORD_SCHEMA;
+	switch (record->kind) {
+	case BITACTOR_RECORD_TURN:
+	case BITACTOR_RECORD_CLOSE:
+	case BITACTOR_RECORD_PROGRAM:
+	case BITACTOR_RECORD_SCHEMA:
+		return true;
+	case BITACTOR_RECORD_STOP:
+	case BITACTOR_RECORD_REGISTER: /* else a handler asked for it */
+		return (record->flags & BITACTOR_RECORD_OUTSIDE) != 0;
+	default:
+		return false;
+	}
 }
 
 /* Read the next compared record with its data into `ahead`.  EMPTY at the end. */
@@ -240,7 +249,7 @@ read_turn(bitactor_replay_t *replay, bitactor_error_t *error)
 		if (status == BITACTOR_OK)
 			status = look_ahead(replay, error);
 	} while (status == BITACTOR_OK && replay->has_ahead &&
-	         !begins_something(replay->ahead.record.kind));
+	         !begins_something(&replay->ahead.record));
 	return status;
 }
 

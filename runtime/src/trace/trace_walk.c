@@ -203,6 +203,26 @@ rule_of(uint16_t kind)
 	switch (kind) {
 	case BITACTOR_RECORD_REJECT:
 		return (rule_t){ .may = signal, .caused = true, .opens = true };
+	case BITACTOR_RECORD_RETRY:
+		return (rule_t){ .may = signal | BITACTOR_RECORD_FAILED, .caused = true,
+			         .opens = true };
+	case BITACTOR_RECORD_TIMER:
+		return (rule_t){ .may = BITACTOR_RECORD_HAS_FIELDS | BITACTOR_RECORD_OUTSIDE,
+			         .caused = true };
+	case BITACTOR_RECORD_SPAWN:
+	case BITACTOR_RECORD_STOP:
+	case BITACTOR_RECORD_REGISTER:
+		return (rule_t){ .may = BITACTOR_RECORD_OUTSIDE, .caused = true };
+	case BITACTOR_RECORD_DEAD:
+	case BITACTOR_RECORD_QUARANTINE:
+	case BITACTOR_RECORD_ABANDON:
+	case BITACTOR_RECORD_FAULT:
+	case BITACTOR_RECORD_RESTART:
+		return (rule_t){ .caused = true };
+	case BITACTOR_RECORD_ZERO:
+		return (rule_t){ .may = BITACTOR_RECORD_OUTSIDE, .caused = true };
+	case BITACTOR_RECORD_ADMIT:
+		return (rule_t){ .may = BITACTOR_RECORD_HAS_DATA, .text = true };
 	case BITACTOR_RECORD_RESUME:
 		return (rule_t){ .may = BITACTOR_RECORD_FAILED, .caused = true, .opens = true };
 	case BITACTOR_RECORD_OUTPUT:
@@ -339,7 +359,8 @@ take_own_kind(ba_trace_walk_t *walk, const bitactor_record_t *record, const char
 			return wrong(reason, "it registers a kind that no signal can have");
 		if (walk->first.schema == 0)
 			know(walk, (uint16_t)record->actor);
-		if (walk->first.schema == 0 && (record->cause & BITACTOR_HANDLER_FIBER) != 0)
+		if (walk->first.schema == 0 && record->payload != UINT64_MAX &&
+		    (record->payload >> 32 & BITACTOR_HANDLER_FIBER) != 0)
 			walk->any_kind = true;
 		return BITACTOR_OK;
 	case BITACTOR_RECORD_REJECT:

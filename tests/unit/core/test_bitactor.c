@@ -107,6 +107,12 @@ call_unregister(bitactor_engine_t *engine)
 }
 
 static bitactor_status_t
+call_unregister_sync(bitactor_engine_t *engine)
+{
+	return bitactor_unregister_sync(engine, 2);
+}
+
+static bitactor_status_t
 call_fibers_init(bitactor_engine_t *engine)
 {
 	static _Alignas(4096) uint8_t stacks[4096];
@@ -154,9 +160,10 @@ static const struct call {
 	{ "kind_stats", call_kind_stats, BITACTOR_OK },
 	{ "latency", call_latency, BITACTOR_EMPTY }, /* batches only, so far */
 	{ "clock_info", call_clock_info, BITACTOR_OK },
-	{ "register", call_register, BITACTOR_REENTRANT },
-	{ "register_handler", call_register_handler, BITACTOR_REENTRANT },
-	{ "unregister", call_unregister, BITACTOR_REENTRANT },
+	{ "register", call_register, BITACTOR_OK },
+	{ "register_handler", call_register_handler, BITACTOR_OK },
+	{ "unregister", call_unregister, BITACTOR_OK },
+	{ "unregister_sync", call_unregister_sync, BITACTOR_REENTRANT },
 	{ "fibers_init", call_fibers_init, BITACTOR_ERROR }, /* it has no fibers */
 	{ "telemetry_note", call_note, BITACTOR_REENTRANT },
 	{ "telemetry_flush", bitactor_telemetry_flush, BITACTOR_REENTRANT },

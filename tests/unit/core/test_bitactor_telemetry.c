@@ -316,7 +316,7 @@ test_kind_names(void)
 				twins += strcmp(names[i], name) == 0;
 			names[named++ % 64] = name;
 		}
-		CHECK_EQ(named, 30);
+		CHECK_EQ(named, 32);
 		CHECK_EQ(twins, 0);
 		CHECK(strcmp(bitactor_record_kind_name(BITACTOR_RECORD_TURN), "TURN") == 0);
 		CHECK(strcmp(bitactor_record_kind_name(BITACTOR_RECORD_RESUME), "RESUME") == 0);
@@ -472,8 +472,8 @@ test_small_trace(uint32_t cell_bytes)
 		walk(&probe.kept);
 		const uint8_t w = 64, f = 1, d = 2, out = 128, failed = 16;
 		const expected_t expected[] = {
-			{ 0xFF05, w, 0, 1, 0, 8, -1 },
-			{ 0xFF05, w, 0, 2, 0, 8, -1 },
+			{ 0xFF05, w | BITACTOR_RECORD_OUTSIDE, 0, 1, 0, 8, -1 },
+			{ 0xFF05, w | BITACTOR_RECORD_OUTSIDE, 0, 2, 0, 8, -1 },
 			{ 0xFF17, w | d, 0, 0, 0, 4, -1 },
 			{ 0xFF16, w, 0, 0, 0, 4, -1 },
 			{ 0xFF00, w, 1, 0, 0, 100, -1 },
@@ -487,13 +487,13 @@ test_small_trace(uint32_t cell_bytes)
 			{ 0xFF16, w, 1, 0, 0, 4, -1 },
 			{ 0xFF00, w, 2, 0, 0, 100, -1 },
 			{ 1, w | out, 2, 3, 0x7FFFFFFF, 5, 4 },
-			{ 0xFF05, w, 2, 2, 0, UINT64_MAX, -1 },
+			{ 0xFF05, w | BITACTOR_RECORD_OUTSIDE, 2, 2, 0, UINT64_MAX, -1 },
 			{ 0xFF00, w, 3, 0, 0, 100, -1 },
 			{ 1, w | out | f, 3, 0, 0, 6, 5 },          /* seq 14 */
 			{ 0xFF00, w, 4, 0, 0, 100, -1 },
 			{ 0xFF07, w | f | d, 4, 9, 2, 77, -1 },     /* seq 16 */
 			{ 0xFF16, w, 4, 0, 0, 4, -1 },
-			{ 0xFF04, w, 4, 0, 0, 0, -1 },
+			{ 0xFF04, w | BITACTOR_RECORD_OUTSIDE, 4, 0, 0, 0, -1 },
 			{ 0xFF09, w, 4, 0, 0, 1, -1 },              /* the one with data */
 			{ 0xFF15, w, 4, 0, 0, 19, -1 },
 		};
@@ -1611,7 +1611,7 @@ static const craft_t crafts[] = {
 	{ 5, 2, 64 + 1, UINT32_MAX, 0, 64, true, BITACTOR_OK },
 	{ 5, 1, 64 + 1, UINT32_MAX, 0, -1, true, BITACTOR_CORRUPT },
 	{ 0xFF00, 0, 64, 0, 7, -1, true, BITACTOR_OK },
-	{ 0xFF19, 0, 64, 0, 7, -1, true, BITACTOR_CORRUPT }, /* not assigned */
+	{ 0xFF1B, 0, 64, 0, 7, -1, true, BITACTOR_CORRUPT }, /* not assigned */
 	{ 0xFF84, 0, 64, 0, 7, -1, true, BITACTOR_CORRUPT },
 	{ 0xFF07, 0, 64, 0, 7, -1, true, BITACTOR_CORRUPT }, /* REJECT's own slot */
 	{ 0xFF07, 1, 64, 0, 7, -1, true, BITACTOR_OK },

@@ -654,6 +654,7 @@ edit_add_register(forge_t *forge, size_t at)
 {
 	size_t added = append(forge, at, BITACTOR_RECORD_REGISTER, SIZE_MAX);
 	forge->at[added].record.actor = NOBODY;
+	forge->at[added].record.flags |= BITACTOR_RECORD_OUTSIDE;
 	return added;
 }
 
@@ -688,7 +689,8 @@ edit_time(forge_t *forge, size_t at)
 static size_t
 edit_stop(forge_t *forge, size_t at)
 {
-	forged_t one = { .record   = { .kind = BITACTOR_RECORD_STOP },
+	forged_t one = { .record   = { .kind  = BITACTOR_RECORD_STOP,
+		                       .flags = BITACTOR_RECORD_OUTSIDE },
 		         .turn     = forge->at[at].turn,
 		         .cause_at = SIZE_MAX };
 	(void)forge_insert(forge, at, &one);

@@ -38,7 +38,7 @@ begin(uint64_t schema, uint32_t turns)
 	bitactor_segment_header_t header = header_of(0);
 	header.schema = schema;
 	CHECK_EQ(ba_trace_walk_header(&walk, &header, &reason), BITACTOR_OK);
-	bitactor_record_t record = { .kind = REGISTER, .actor = 1, .flags = W };
+	bitactor_record_t record = { .kind = REGISTER, .actor = 1, .flags = OUT };
 	CHECK_EQ(ba_trace_walk_record(&walk, &record, false, &reason), BITACTOR_OK);
 	for (uint32_t turn = 1; turn <= turns; turn++) {
 		record = (bitactor_record_t){ .kind = TURN, .turn_lo = turn, .flags = W };
@@ -159,12 +159,13 @@ kinds(void)
 	SCENARIO("without a schema a kind must have been registered") {
 		begin(0, 1);
 		REFUSED("never registered", .kind = 2, .flags = OUT);
-		TAKEN(.kind = REGISTER, .actor = 2);
+		TAKEN(.kind = REGISTER, .actor = 2, .flags = OUT);
 		TAKEN(.kind = 2, .flags = OUT);
-		REFUSED("no signal can have", .kind = REGISTER, .actor = 0xFF00);
+		REFUSED("no signal can have", .kind = REGISTER, .actor = 0xFF00, .flags = OUT);
 		AND("a fiber may take kinds that nobody registered");
 		REFUSED("never registered", .kind = 9, .flags = OUT);
-		TAKEN(.kind = REGISTER, .actor = 3, .cause = BITACTOR_HANDLER_FIBER);
+		TAKEN(.kind = REGISTER, .actor = 3, .cause = 1,
+		      .payload = (uint64_t)BITACTOR_HANDLER_FIBER << 32);
 		TAKEN(.kind = 9, .flags = OUT);
 	}
 	SCENARIO("with a schema a kind must be in it") {
@@ -177,7 +178,7 @@ kinds(void)
 		TAKEN(.kind = DATA, .payload = bytes, .own = slots,
 		      .own_bytes = (uint32_t)(bytes + 31) / 32 * 32);
 		CHECK_EQ(walk.schema.kind_count, RIG_KINDS);
-		TAKEN(.kind = REGISTER, .actor = 12);
+		TAKEN(.kind = REGISTER, .actor = 12, .flags = OUT);
 		TAKEN(.kind = TURN);
 		TAKEN(.kind = 1, .flags = OUT);
 		REFUSED("not in the schema", .kind = 12, .flags = OUT);
@@ -225,7 +226,7 @@ flags_and_causes(void)
 		TAKEN(.kind = 1, .cause = 8, .flags = OUT);
 		REFUSED("CAUSE slot", .kind = 1, .cause = FAR, .cause_seq = 0);
 		REFUSED("none that it can have", .kind = 1, .cause = FAR, .flags = OUT);
-		REFUSED("none that it can have", .kind = STOP, .cause = UINT32_MAX);
+		REFUSED("none that it can have", .kind = STOP, .cause = UINT32_MAX, .flags = OUT);
 		walk.seq = UINT64_C(0x100000000);
 		TAKEN(.kind = 1, .cause = FAR, .cause_seq = 1);
 		REFUSED("CAUSE slot", .kind = 1, .cause = FAR, .cause_seq = 3);

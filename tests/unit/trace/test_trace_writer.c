@@ -136,7 +136,8 @@ read_back(const char *name, const rig_t *rig, bitactor_trace_end_t *end)
 		return 0;
 	bitactor_status_t status;
 	while ((status = bitactor_trace_next(reader, &record, NULL, &error)) == BITACTOR_OK) {
-		if ((record.flags & BITACTOR_RECORD_OUTSIDE) == 0)
+		if ((record.flags & BITACTOR_RECORD_OUTSIDE) == 0 ||
+		    record.kind == BITACTOR_RECORD_REGISTER)
 			continue;
 		CHECK(at < rig->sent_count);
 		if (at < rig->sent_count)
