@@ -83,6 +83,7 @@ bitactor_config_default(bitactor_config_t *config)
 		.data_max          = 64,
 		.data_blocks       = 128,
 		.emit_data_blocks  = 128,
+		.dead_letters      = 16,
 		.output_max        = 4096,
 		.segments          = 2,
 		.fiber_stack_bytes = 65536,
@@ -106,6 +107,7 @@ config_is_valid(const bitactor_config_t *config)
 	       is_power_of_two(config->emit_slots, 2, 1u << 20) &&
 	       config->data_max % 8 == 0 && config->data_max <= 32768 &&
 	       config->data_blocks <= 1u << 20 && config->emit_data_blocks <= 1u << 20 &&
+	       config->dead_letters <= 1u << 16 &&
 	       config->output_max % 8 == 0 && config->output_max <= 1u << 20 &&
 	       config->segments != 1 && config->segments <= 1u << 16 &&
 	       config->fibers <= 65535 && config->fiber_stack_bytes % 4096 == 0 &&
@@ -116,6 +118,7 @@ config_is_valid(const bitactor_config_t *config)
 /* Offsets of the parts in the caller's block. */
 typedef struct layout {
 	size_t table, timing, queue, emits, data, data_next, emit_data, emit_data_next, outputs;
+	size_t letters, letter_data;
 	size_t ring; /* to be rounded up to 64 KiB at its address */
 	size_t total;
 } layout_t;
@@ -145,6 +148,8 @@ layout_of(const bitactor_config_t *config)
 	layout.emit_data = place(&at, (size_t)config->emit_data_blocks * config->data_max);
 	layout.emit_data_next = place(&at, config->emit_data_blocks * sizeof(uint32_t));
 	layout.outputs        = place(&at, config->output_max);
+	layout.letters        = place(&at, config->dead_letters * sizeof(bitactor_dead_letter_t));
+	layout.letter_data    = place(&at, (size_t)config->dead_letters * config->data_max);
 	layout.ring           = at;
 	if (config->segments > 0)
 		at += (size_t)(config->segments + 1) * BITACTOR_SEGMENT_BYTES - BA_CACHE_LINE;
@@ -244,6 +249,12 @@ parts_init(bitactor_engine_t *engine, uint8_t *block)
 	memset(engine->emits.slots, 0, config->emit_slots * sizeof *engine->emits.slots);
 	engine->outputs =
 	        (ba_outputs_t){ .bytes = block + layout.outputs, .capacity = config->output_max };
+
+	engine->letters = (ba_letters_t){
+		.at       = (bitactor_dead_letter_t *)(void *)(block + layout.letters),
+		.data     = block + layout.letter_data,
+		.capacity = config->dead_letters,
+	};
 
 	uintptr_t ring = ((uintptr_t)(block + layout.ring) + BITACTOR_SEGMENT_BYTES - 1) &
 	                 ~(uintptr_t)(BITACTOR_SEGMENT_BYTES - 1);
@@ -526,6 +537,101 @@ bitactor_enqueue_data(bitactor_engine_t *engine, const bitactor_signal_t *signal
 	return BITACTOR_OK;
 }
 
+/* ---- the end of what is queued ------------------------------------------- */
+
+static void
+drop_record(bitactor_engine_t *engine, uint32_t source, uint64_t dropped)
+{
+	ba_count_add(&engine->dropped, dropped);
+	if (dropped > 0)
+		ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_DROP,
+		                                           .cause   = source,
+		                                           .payload = dropped });
+}
+
+/* Drop all that is queued.  False: a claim is not published yet. */
+static bool
+stop_discard(bitactor_engine_t *engine, uint64_t *discarded)
+{
+	ba_emits_t *emits = &engine->emits;
+	uint64_t    dropped = 0, head = ba_count_get(&emits->head);
+
+	for (; head != ba_count_get(&emits->tail); head++) {
+		const ba_slot_t *slot = &emits->slots[head & emits->mask];
+		if (slot->signal.data_bytes != 0)
+			ba_pool_give(&engine->emit_data, slot->data_block);
+		dropped += slot->signal.kind != BITACTOR_RECORD_RESUME;
+	}
+	ba_count_set(&emits->head, head);
+	ba_count_set(&engine->resumes_waiting, 0);
+	drop_record(engine, BITACTOR_SOURCE_EMIT, dropped);
+	*discarded += dropped;
+
+	/* relaxed: ours, written by this side only */
+	head    = atomic_load_explicit(&engine->queue.head, memory_order_relaxed);
+	dropped = 0;
+	for (const ba_slot_t *slot; (slot = ba_queue_peek(&engine->queue, head)) != NULL; head++) {
+		if (slot->signal.data_bytes != 0)
+			ba_pool_give(&engine->data, slot->data_block);
+		dropped++;
+		ba_queue_free(&engine->queue, head + 1);
+	}
+	drop_record(engine, BITACTOR_SOURCE_SHARED, dropped);
+	*discarded += dropped;
+	return ba_queue_length(&engine->queue) == 0;
+}
+
+/* Close the door, and say so once; `cause` as in ba_asked_by. */
+static void
+stop_begin(bitactor_engine_t *engine, bool drain, uint32_t cause)
+{
+	if (ba_queue_is_closed(&engine->queue))
+		return;
+	ba_queue_close(&engine->queue);
+	ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_STOP,
+	                                           .flags   = ba_asked_by(cause),
+	                                           .cause   = cause,
+	                                           .payload = drain });
+}
+
+/* The door is closed: is this the end?  What waits is dropped if a handler asked for
+ * that; else it is worked off, and fibers that wait are called off, in more turns. */
+static bool
+stop_finish(bitactor_engine_t *engine)
+{
+	if (engine->stop_asked)
+		engine->stopped = stop_discard(engine, &(uint64_t){ 0 });
+	else if (bitactor_pending_count(engine) == 0 &&
+	         ba_count_get(&engine->resumes_waiting) == 0 && someone_awaits(engine))
+		(void)cancel_waiters(engine);
+	else
+		engine->stopped = bitactor_pending_count(engine) == 0 &&
+		                  ba_count_get(&engine->resumes_waiting) == 0;
+	return engine->stopped;
+}
+
+/* A dispatch asked for the end.  Without drain its turn ends with it, and what
+ * waits is dropped; with it the turns that follow work off what waits. */
+void
+ba_engine_stop_ask(bitactor_engine_t *engine, bool drain, uint32_t cause)
+{
+	stop_begin(engine, drain, cause);
+	engine->stop_asked |= !drain;
+	engine->turn.again = true;
+}
+
+/* From inside a handler: when its dispatch has answered OK. */
+static bitactor_status_t
+stop_stage(bitactor_engine_t *engine, bool drain)
+{
+	ba_op_t *op = ba_op_stage(engine, BA_OP_STOP);
+	if (op == NULL)
+		return BITACTOR_FULL;
+	op->of.drain = drain;
+	ba_effect_word(engine, BA_EFFECT_STOP | (uint64_t)drain << 32);
+	return BITACTOR_OK;
+}
+
 /* ---- the turn ----------------------------------------------------------- */
 
 static uint64_t
@@ -578,11 +684,13 @@ chunk_add(ba_chunk_t *chunk, ba_admitted_t *at, ba_entry_t *entry, ba_slot_t *sl
 	chunk->data_bytes |= slot->signal.data_bytes;
 }
 
+/* Is the turn to end early: for a caller of tick, or for good? */
 static bool
-tick_waits(const bitactor_engine_t *engine)
+turn_ends(const bitactor_engine_t *engine)
 {
 	/* relaxed: a hint to be quick; the lock does the rest */
-	return atomic_load_explicit(&engine->tick_waiters, memory_order_relaxed) != 0;
+	return atomic_load_explicit(&engine->tick_waiters, memory_order_relaxed) != 0 ||
+	       engine->stop_asked;
 }
 
 /* Dispatch at most `max` from the internal queue. */
@@ -593,7 +701,7 @@ run_emits(bitactor_engine_t *engine, uint64_t max)
 	ba_emits_t   *emits = &engine->emits;
 	uint64_t      done  = 0;
 
-	while (done < max && emits_waiting(engine) > 0 && !(done > 0 && tick_waits(engine))) {
+	while (done < max && emits_waiting(engine) > 0 && !(done > 0 && turn_ends(engine))) {
 		uint64_t head = ba_count_get(&emits->head);
 		uint64_t room = max - done, waiting = emits_waiting(engine);
 		uint32_t count = 0;
@@ -627,7 +735,7 @@ chunk_admit(const bitactor_engine_t *engine, ba_chunk_t *chunk, uint64_t head, u
 	uint32_t    kinds = engine->kinds;
 	uint64_t    budget_counts = 0;
 	uint32_t    data_bytes    = 0;
-	uint8_t     entry_flags   = 0;
+	uint16_t    entry_flags   = 0;
 	ba_admitted_t *at  = chunk->at;
 	ba_admitted_t *end = at + (room < BA_CHUNK ? room : BA_CHUNK);
 
@@ -664,7 +772,7 @@ run_admitted(bitactor_engine_t *engine, uint64_t max)
 	uint64_t head = atomic_load_explicit(&queue->head, memory_order_relaxed);
 	uint64_t done = 0;
 
-	while (done < max && !(done > 0 && tick_waits(engine))) {
+	while (done < max && !(done > 0 && turn_ends(engine))) {
 		if (chunk_admit(engine, &chunk, head, max - done) == 0)
 			break;
 		uint32_t count = ba_chunk_run(engine, &chunk);
@@ -700,13 +808,15 @@ turn_run(bitactor_engine_t *engine, uint64_t max, uint64_t *done)
 	uint64_t ran = 0;
 	if (left_over > 0)
 		ran = run_emits(engine, left_over < max ? left_over : max);
-	if (!tick_waits(engine) || ran == 0)
+	if (!turn_ends(engine) || ran == 0)
 		ran += run_admitted(engine, max - ran);
-	if (emits_waiting(engine) > 0 && !tick_waits(engine))
+	if (emits_waiting(engine) > 0 && !turn_ends(engine))
 		ran += run_emits(engine, max - ran);
 	(void)ba_engine_exchange_current(before);
 	BA_VERIFY((ba_engine_check(engine), true));
 	*done = ran;
+	if (engine->stop_asked)
+		(void)stop_finish(engine);
 	return engine->recorder.sink_status == BITACTOR_OK ? BITACTOR_OK : BITACTOR_IO;
 }
 
@@ -724,6 +834,8 @@ bitactor_drain(bitactor_engine_t *engine, uint64_t max, uint64_t *done)
 	if (status != BITACTOR_OK)
 		return status;
 	status = engine->stopped ? BITACTOR_CLOSED : turn_run(engine, max, &ran);
+	if (status != BITACTOR_OK && ba_queue_is_closed(&engine->queue) && stop_finish(engine))
+		status = BITACTOR_CLOSED;
 	ba_engine_unlock(engine);
 	if (done != NULL)
 		*done = ran;
@@ -757,7 +869,7 @@ tick_run(bitactor_engine_t *engine, const bitactor_signal_t *signal, bitactor_re
 	chunk.count       = 1;
 	chunk.source      = BITACTOR_SOURCE_TICK;
 	chunk.outside     = true;
-	chunk.entry_flags = entry->flags | BA_ENTRY_EXACT;
+	chunk.entry_flags = (uint16_t)(entry->flags | BA_ENTRY_EXACT);
 	chunk.data_bytes  = 0;
 	(void)ba_chunk_run(engine, &chunk);
 	(void)ba_engine_exchange_current(before);
@@ -824,66 +936,23 @@ stop_drain(bitactor_engine_t *engine, uint64_t turns)
 	}
 }
 
-static void
-drop_record(bitactor_engine_t *engine, uint32_t source, uint64_t dropped)
-{
-	ba_count_add(&engine->dropped, dropped);
-	if (dropped > 0)
-		ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_DROP,
-		                                           .cause   = source,
-		                                           .payload = dropped });
-}
-
-/* Drop all that is queued.  False: a claim is not published yet. */
-static bool
-stop_discard(bitactor_engine_t *engine, uint64_t *discarded)
-{
-	ba_emits_t *emits = &engine->emits;
-	uint64_t    dropped = 0, head = ba_count_get(&emits->head);
-
-	for (; head != ba_count_get(&emits->tail); head++) {
-		const ba_slot_t *slot = &emits->slots[head & emits->mask];
-		if (slot->signal.data_bytes != 0)
-			ba_pool_give(&engine->emit_data, slot->data_block);
-		dropped += slot->signal.kind != BITACTOR_RECORD_RESUME;
-	}
-	ba_count_set(&emits->head, head);
-	ba_count_set(&engine->resumes_waiting, 0);
-	drop_record(engine, BITACTOR_SOURCE_EMIT, dropped);
-	*discarded += dropped;
-
-	/* relaxed: ours, written by this side only */
-	head    = atomic_load_explicit(&engine->queue.head, memory_order_relaxed);
-	dropped = 0;
-	for (const ba_slot_t *slot; (slot = ba_queue_peek(&engine->queue, head)) != NULL; head++) {
-		if (slot->signal.data_bytes != 0)
-			ba_pool_give(&engine->data, slot->data_block);
-		dropped++;
-		ba_queue_free(&engine->queue, head + 1);
-	}
-	drop_record(engine, BITACTOR_SOURCE_SHARED, dropped);
-	*discarded += dropped;
-	return ba_queue_length(&engine->queue) == 0;
-}
-
 bitactor_status_t
 bitactor_stop(bitactor_engine_t *engine, bool drain, uint64_t turns, uint64_t *discarded)
 {
 	uint64_t dropped = 0;
 	if (engine == NULL)
 		return BITACTOR_ERROR;
+	if (discarded != NULL)
+		*discarded = 0;
 	if (!ba_engine_is_live(engine))
 		return BITACTOR_CLOSED;
+	if (ba_engine_is_dispatching(engine))
+		return stop_stage(engine, drain);
 	bitactor_status_t status = ba_engine_lock(engine);
 	if (status != BITACTOR_OK)
 		return status;
 
-	bool first = !ba_queue_is_closed(&engine->queue);
-	ba_queue_close(&engine->queue);
-	if (first)
-		ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_STOP,
-		                                           .flags   = BITACTOR_RECORD_OUTSIDE,
-		                                           .payload = drain });
+	stop_begin(engine, drain, 0);
 	if (!engine->stopped) {
 		if (drain)
 			stop_drain(engine, turns);

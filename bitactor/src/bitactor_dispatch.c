@@ -87,7 +87,7 @@ effect_of(bool hw, uint32_t status, uint32_t asked, uint64_t result, const ba_en
 		a = ba_crc32c_wide(hw, a, ba_load64(cell));
 		cell += 8;
 	}
-	uint32_t tail = (uint32_t)entry->flags >> BA_ENTRY_TAIL_SHIFT;
+	uint32_t tail = entry->digest_tail;
 	if (BA_UNLIKELY(tail > 0)) {
 		uint64_t word = 0;
 		memcpy(&word, cell, tail);
@@ -254,6 +254,8 @@ record_close(bitactor_engine_t *engine, bool hw, opened_t open, uint32_t effect)
 
 /* ---- settling: dispatches that did more than answer OK ------------------ */
 
+#include "internal/failure.h"
+
 static void
 drop_staged(bitactor_engine_t *engine)
 {
@@ -360,9 +362,9 @@ commit_ops(bitactor_engine_t *engine, uint64_t seq)
 	engine->turn.again = true; /* what was resolved may be bound otherwise now */
 }
 
-/* Everything but the fast end of a dispatch. */
-static __attribute__((noinline)) void
-settle(bitactor_engine_t *engine, const ba_admitted_t *at, const void *state,
+/* Everything but the fast end of a dispatch.  True: it answered OK. */
+static bool
+settle_one(bitactor_engine_t *engine, const ba_admitted_t *at, const void *state,
        bitactor_status_t status, opened_t open)
 {
 	ba_turn_t  *turn  = &engine->turn;
@@ -404,19 +406,59 @@ settle(bitactor_engine_t *engine, const ba_admitted_t *at, const void *state,
 		commit_ops(engine, seq);
 	turn->touched = 0;
 	turn->dirty   = 0;
+	return status == BITACTOR_OK;
 }
 
-/* A signal that nobody is registered for. */
-static __attribute__((noinline)) void
-reject(bitactor_engine_t *engine, const ba_slot_t *slot, uint32_t source)
+/* The same signal to the same handler again, as a dispatch of its own. */
+static bool
+retry(bitactor_engine_t *engine, const ba_admitted_t *at, void *state, uint32_t attempt)
 {
+	ba_turn_t *turn = &engine->turn;
+	opened_t   open = { .at = NULL };
+	uint64_t   own  = at->slot->signal.kind | (uint64_t)attempt << 16;
+
+	ba_count_add(&engine->retried, 1);
+	if (is_recording(engine))
+		open = record_open_any(engine, at->slot, BITACTOR_RECORD_RETRY, turn->source, own);
+	memset(&turn->handlers.result, 0, 16); /* as in run_chunk */
+	bitactor_status_t status = at->entry->own_fn(&turn->handlers, &at->slot->signal, state);
+	return settle_one(engine, at, state, status, open);
+}
+
+/* Out of line: what the fast end of the loop does not do. */
+static __attribute__((noinline)) void
+settle(bitactor_engine_t *engine, const ba_admitted_t *at, void *state, bitactor_status_t status,
+       opened_t open)
+{
+	if (settle_one(engine, at, state, status, open))
+		return;
+	const ba_entry_t *entry = at->entry;
+	uint32_t attempts = 1;
+	while (attempts <= entry->retries) {
+		attempts++;
+		if (retry(engine, at, state, attempts))
+			return;
+	}
+	failure_policy(engine, at, attempts);
+}
+
+/* A signal that nobody is registered for, or nobody who may be called. */
+static __attribute__((noinline)) void
+reject(bitactor_engine_t *engine, const ba_admitted_t *at)
+{
+	bool     quarantined = (at->entry->flags & BA_ENTRY_QUARANTINED) != 0;
+	uint32_t reason = quarantined ? BITACTOR_REJECT_QUARANTINE : BITACTOR_REJECT_UNREGISTERED;
+
 	ba_count_add(&engine->rejected, 1);
 	engine->turn.status = BITACTOR_INVALID_SIGNAL;
-	if (!is_recording(engine))
-		return;
-	uint64_t own = slot->signal.kind | (uint64_t)BITACTOR_REJECT_UNREGISTERED << 16;
-	record_close(engine, engine->recorder.hw_crc,
-	             record_open_any(engine, slot, BITACTOR_RECORD_REJECT, source, own), 0);
+	if (is_recording(engine)) {
+		uint64_t own = at->slot->signal.kind | (uint64_t)reason << 16;
+		record_close(engine, engine->recorder.hw_crc,
+		             record_open_any(engine, at->slot, BITACTOR_RECORD_REJECT,
+		                             engine->turn.source, own), 0);
+	}
+	if (quarantined)
+		letter_keep(engine, at->slot, reason, BITACTOR_INVALID_SIGNAL, 0);
 }
 
 /* ---- timing ------------------------------------------------------------- */
@@ -500,7 +542,7 @@ behind_door(const bitactor_engine_t *engine, const ba_admitted_t *at)
 		return ba_fiber_resume;
 	if (ba_fiber_awaits(engine, entry, at->slot->signal.actor))
 		return ba_fiber_deliver;
-	if (entry->own_fn == NULL)
+	if (entry->own_fn == NULL || (entry->flags & BA_ENTRY_QUARANTINED) != 0)
 		return NULL;
 	return (entry->flags & BA_ENTRY_FIBER) != 0 ? ba_fiber_start : entry->own_fn;
 }
@@ -556,7 +598,7 @@ run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 		if (doors && (entry->flags & BA_ENTRY_DOOR) != 0) {
 			fn = behind_door(engine, at);
 			if (fn == NULL) {
-				reject(engine, at->slot, chunk->source);
+				reject(engine, at);
 				began = each ? ba_engine_counts(engine) : 0;
 				at++;
 				continue;
@@ -675,6 +717,7 @@ ba_chunk_run(bitactor_engine_t *engine, ba_chunk_t *chunk)
 	chunk->from = 0;
 	engine->turn.first   = chunk->at;
 	engine->turn.outside = chunk->outside;
+	engine->turn.source  = chunk->source;
 	engine->turn.again   = false;
 	bool each = (engine->config.flags & BITACTOR_TIME_EACH) != 0 || engine->singles_left > 0 ||
 	            (chunk->entry_flags & BA_ENTRY_EXACT) != 0;

@@ -206,6 +206,7 @@ typedef struct bitactor_config {
 	uint32_t data_max;          /* most bytes a signal may attach, multiple of 8, 0..32768 64 */
 	uint32_t data_blocks;       /* signals with data that may wait in the shared queue    128 */
 	uint32_t emit_data_blocks;  /* the same for the internal queue                        128 */
+	uint32_t dead_letters;      /* that are kept, 0..65536                               16 */
 	uint32_t output_max;        /* bytes of output a dispatch may stage, multiple of 8   4096 */
 	uint32_t segments;          /* of the telemetry ring, 64 KiB each: 0, or 2..2^16        2 */
 	uint32_t fibers;            /* that may be live at once, 0..65535                       0 */
@@ -378,6 +379,12 @@ typedef struct bitactor_stats {
 	uint64_t queued;          /* waiting in both queues now                       */
 
 	uint64_t failed;          /* dispatches that did not answer OK                */
+	uint64_t retried;         /* dispatches made again after one that failed; they */
+	                          /* are not in `dispatched`                           */
+	uint64_t quarantines;     /* times a handler was quarantined                  */
+	uint64_t quarantined;     /* handlers that are now                            */
+	uint64_t dead_letters;    /* kept now                                         */
+	uint64_t dead_lost;       /* overwritten, or never kept for want of room      */
 	uint64_t undone;          /* emits and outputs of those, which never took hold */
 	uint64_t emitted;         /* signals from handlers that took hold             */
 	uint64_t outputs;         /* outputs that took hold                           */

@@ -157,6 +157,15 @@ enum bitactor_handler_flags {
 	BITACTOR_HANDLER_EXACT = 2  /* time each dispatch of this kind by itself          */
 };
 
+/* What becomes of a signal whose handler failed, its retries too. */
+enum bitactor_failure_policy {
+	BITACTOR_FAILURE_CONTINUE    = 0, /* it is counted, nothing else                    */
+	BITACTOR_FAILURE_DEAD_LETTER = 1, /* it is kept: see bitactor_dead_letter           */
+	BITACTOR_FAILURE_QUARANTINE  = 2, /* kept; and no further signal reaches the handler */
+	                                  /* until it is registered again                   */
+	BITACTOR_FAILURE_STOP        = 3  /* kept; and the engine stops after this dispatch */
+};
+
 typedef struct bitactor_handler {
 	bitactor_handler_fn fn;
 	void    *state;        /* the caller's; may be NULL                                  */
@@ -165,6 +174,9 @@ typedef struct bitactor_handler {
 	uint32_t budget_ticks; /* 0: the configuration's                                     */
 	uint32_t flags;        /* enum bitactor_handler_flags                                */
 	uint16_t kind;
+	uint8_t  retries;      /* after a failure, at once, each a dispatch of its own; 0 for */
+	                       /* fiber kinds                                                */
+	uint8_t  on_failure;   /* enum bitactor_failure_policy                               */
 } bitactor_handler_t;
 
 /* Bind a handler to a kind, in place of any before it.  Holds from the next
@@ -195,6 +207,35 @@ BITACTOR_API bitactor_status_t bitactor_unregister(bitactor_engine_t *engine, ui
  * of it still lives; call again after a turn.  BITACTOR_REENTRANT from inside a
  * handler.  Waits for a running turn. */
 BITACTOR_API bitactor_status_t bitactor_unregister_sync(bitactor_engine_t *engine, uint16_t kind);
+
+/* A signal that could not be done, with the seq of the record that says so. */
+typedef struct bitactor_dead_letter {
+	bitactor_signal_t signal;
+	uint64_t seq;
+	uint32_t reason;          /* enum bitactor_reject_reason: FAILED or QUARANTINE     */
+	bitactor_status_t status; /* what the handler answered last, or INVALID_SIGNAL     */
+	uint32_t attempts;        /* dispatches of it; 0: it was rejected                  */
+	uint32_t reserved;
+} bitactor_dead_letter_t;
+
+/* Look at the dead letter that is `index` behind the oldest.  The newest
+ * config.dead_letters are kept; stats.dead_lost says how many were overwritten.
+ *
+ *   data      its data goes here; may be NULL if data_room is 0
+ *   returns   BITACTOR_OK; BITACTOR_EMPTY: there is none; BITACTOR_FULL: the letter is
+ *             filled in, but its data needs signal.data_bytes of room;
+ *             BITACTOR_ERROR; BITACTOR_CLOSED; BITACTOR_REENTRANT
+ *   threads   any; waits for a running turn
+ */
+BITACTOR_API bitactor_status_t bitactor_dead_letter(const bitactor_engine_t *engine,
+                                                    uint64_t index,
+                                                    bitactor_dead_letter_t *letter, void *data,
+                                                    size_t data_room);
+
+/* The same for the oldest, which is then no longer there. */
+BITACTOR_API bitactor_status_t bitactor_dead_letter_take(bitactor_engine_t *engine,
+                                                         bitactor_dead_letter_t *letter,
+                                                         void *data, size_t data_room);
 
 BITACTOR_API bool bitactor_is_registered(const bitactor_engine_t *engine, uint16_t kind);
 

@@ -121,6 +121,14 @@ enum bitactor_reject_reason {
 	BITACTOR_REJECT_FAILED       = 4  /* its handler failed too often */
 };
 
+/* Why a handler is called no more; of QUARANTINE. */
+enum bitactor_quarantine_reason {
+	BITACTOR_QUARANTINE_FAILED    = 1, /* it failed, and its policy says so     */
+	BITACTOR_QUARANTINE_SLOW      = 2, /* too large a share of overruns         */
+	BITACTOR_QUARANTINE_FAULT     = 3, /* it faulted                            */
+	BITACTOR_QUARANTINE_ABANDONED = 4  /* it was taken back over its hard limit */
+};
+
 enum bitactor_overrun_class {
 	BITACTOR_OVERRUN_BATCH       = 1, /* a batch, over the sum of its budgets       */
 	BITACTOR_OVERRUN_UNEXPLAINED = 2, /* one dispatch; no witness says why          */

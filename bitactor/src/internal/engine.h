@@ -79,15 +79,17 @@ typedef struct ba_entry {
 	void      *state;
 	ba_count_t calls;
 	uint32_t   budget_counts;  /* UINT32_MAX: not judged                            */
-	uint16_t   kind;
+	uint16_t   flags;          /* BA_ENTRY_*                                        */
 	uint8_t    digest_words;   /* whole words of a state of at most 256 bytes       */
-	uint8_t    flags;          /* BA_ENTRY_*, and bytes after the last whole word   */
+	uint8_t    digest_tail;    /* bytes after the last whole word                   */
 	bitactor_handler_fn own_fn; /* the registered handler; NULL: none                */
 	uint32_t   state_bytes;
 	uint32_t   first_waiter;   /* fiber index + 1 that awaits this kind, 0: none     */
 	ba_count_t failed;
 	uint32_t   budget_ticks;
-	uint32_t   spare;
+	uint16_t   kind;
+	uint8_t    retries;
+	uint8_t    on_failure;     /* enum bitactor_failure_policy                      */
 } ba_entry_t;
 
 _Static_assert(sizeof(ba_entry_t) == 64, "one cache line a kind");
@@ -98,7 +100,7 @@ enum {
 	BA_ENTRY_EXACT = 2,
 	BA_ENTRY_DOOR  = 4, /* `fn` is not the handler, or may change while a chunk runs */
 	BA_ENTRY_UNJUDGED = 8, /* budget_counts is UINT32_MAX                            */
-	BA_ENTRY_TAIL_SHIFT = 4
+	BA_ENTRY_QUARANTINED = 16 /* its signals are rejected until it is registered again */
 };
 
 static inline bool
@@ -129,7 +131,7 @@ typedef struct ba_chunk {
 	uint32_t from;          /* done before                                   */
 	uint32_t source;        /* of signals from outside                       */
 	bool     outside;
-	uint8_t  entry_flags;   /* BA_ENTRY_* of all, or-ed                      */
+	uint16_t entry_flags;   /* BA_ENTRY_* of all, or-ed                      */
 	uint32_t data_bytes;    /* of all, or-ed: 0 when none has data           */
 } ba_chunk_t;
 
@@ -174,6 +176,7 @@ typedef struct ba_turn {
 	uint32_t randoms;         /* drawn in this dispatch */
 	uint64_t random_order;    /* the dispatch they were drawn in */
 	const ba_admitted_t *first; /* of the chunk; gives a dispatch its number in it */
+	uint32_t source;            /* of the chunk, if it is from outside              */
 
 	uint32_t   touched;
 	ba_range_t touched_range[BA_TOUCHED_MAX];
@@ -188,13 +191,17 @@ _Static_assert(offsetof(ba_turn_t, dirty) == 28, "zeroed by one store with resul
 
 /* ---- what a handler asked for besides emits and outputs ------------------ */
 
-enum ba_op_what { BA_OP_REGISTER /* or, with fn NULL, unregister */ };
+enum ba_op_what {
+	BA_OP_REGISTER, /* or, with fn NULL, unregister */
+	BA_OP_STOP      /* the engine                   */
+};
 
 /* One thing that takes hold when the dispatch answers OK. */
 typedef struct ba_op {
 	enum ba_op_what what;
 	union {
 		bitactor_handler_t handler;
+		bool               drain;
 	} of;
 } ba_op_t;
 
@@ -226,6 +233,16 @@ typedef struct ba_outputs {
 typedef struct ba_output_head {
 	uint32_t port, byte_count;
 } ba_output_head_t;
+
+/* ---- dead letters ------------------------------------------------------- */
+
+/* The newest that fit, oldest first from `first` on; the dispatching thread's. */
+typedef struct ba_letters {
+	bitactor_dead_letter_t *at;
+	uint8_t   *data;       /* data_max bytes each */
+	uint32_t   capacity, first;
+	ba_count_t count, lost;
+} ba_letters_t;
 
 /* ---- the recorder ------------------------------------------------------- */
 
@@ -311,6 +328,7 @@ struct bitactor_engine {
 	ba_emits_t    emits;
 	ba_outputs_t  outputs;
 	ba_ops_t      ops;
+	ba_letters_t  letters;
 	ba_recorder_t recorder;
 	ba_fibers_t  *fibers;
 	ba_slot_t     tick_slot;
@@ -320,12 +338,13 @@ struct bitactor_engine {
 	uint64_t last_now_ns;
 	uint32_t singles_left;    /* dispatches still timed by themselves */
 	bool     stopped;
+	bool     stop_asked;      /* by a handler: when its turn ends, discard */
 
 	ba_count_t ticks;         /* signals that came through tick            */
 	ba_count_t order;         /* dispatches, rejections and resumptions so far */
 	ba_count_t dispatched, rejected, dropped, failed, undone, emitted, emit_full, emit_invalid;
 	ba_count_t output_count, resumed, turns, overruns, batch_overruns, clock_backward;
-	ba_count_t stalled_claims, queue_high, records;
+	ba_count_t stalled_claims, queue_high, records, retried, quarantines, quarantined;
 	ba_hist_t  latency;
 	ba_timed_t timed; /* belongs in `latency` and `timing` */
 };
@@ -376,6 +395,7 @@ uint32_t ba_chunk_run(bitactor_engine_t *engine, ba_chunk_t *chunk);
 ba_op_t *ba_op_stage(bitactor_engine_t *engine, enum ba_op_what what);
 void ba_op_apply(bitactor_engine_t *engine, const ba_op_t *op, uint32_t cause);
 void ba_op_undo(bitactor_engine_t *engine, const ba_op_t *op);
+void ba_engine_stop_ask(bitactor_engine_t *engine, bool drain, uint32_t cause);
 void ba_entry_refresh(ba_entry_t *entry); /* choose `fn` again */
 bitactor_status_t ba_emit_stage(bitactor_engine_t *engine, const bitactor_signal_t *signal,
                                 const void *data, size_t data_bytes);
@@ -392,6 +412,7 @@ enum ba_effect_tag {
 	BA_EFFECT_TOUCHED = 3, /* offset in the cell, bytes, the bytes       */
 	BA_EFFECT_AWAIT   = 4, /* kind << 32, in the same word               */
 	BA_EFFECT_YIELD   = 5,
+	BA_EFFECT_STOP    = 7, /* drain << 32, in the same word */
 	BA_EFFECT_REGISTER = 6 /* kind << 16 | flags << 32, in the same word; budget ticks */
 };
 

@@ -21,11 +21,11 @@ ba_entry_refresh(ba_entry_t *entry)
 		entry->budget_counts = entry->first_waiter != 0 ? UINT32_MAX : 0;
 	if (entry->first_waiter != 0)
 		entry->fn = ba_fiber_deliver;
-	else if (entry->own_fn == NULL)
+	else if (entry->own_fn == NULL || (entry->flags & BA_ENTRY_QUARANTINED) != 0)
 		entry->fn = nobody;
 	else
 		entry->fn = fiber ? ba_fiber_start : entry->own_fn;
-	entry->flags &= (uint8_t)~(BA_ENTRY_DOOR | BA_ENTRY_UNJUDGED);
+	entry->flags &= (uint16_t)~(BA_ENTRY_DOOR | BA_ENTRY_UNJUDGED);
 	if (fiber || entry->fn != entry->own_fn)
 		entry->flags |= BA_ENTRY_DOOR;
 	if (entry->budget_counts == UINT32_MAX)
@@ -57,9 +57,13 @@ table_bind(bitactor_engine_t *engine, const bitactor_handler_t *handler, uint32_
 	entry->state        = handler->state;
 	entry->state_bytes  = (uint32_t)handler->state_bytes;
 	entry->digest_words = small ? (uint8_t)(handler->state_bytes / 8) : 0;
-	entry->flags = (uint8_t)((handler->flags & BITACTOR_HANDLER_FIBER ? BA_ENTRY_FIBER : 0) |
-	                         (handler->flags & BITACTOR_HANDLER_EXACT ? BA_ENTRY_EXACT : 0) |
-	                         (small ? handler->state_bytes % 8 << BA_ENTRY_TAIL_SHIFT : 0));
+	entry->digest_tail  = small ? (uint8_t)(handler->state_bytes % 8) : 0;
+	entry->retries      = handler->retries;
+	entry->on_failure   = handler->on_failure;
+	if ((entry->flags & BA_ENTRY_QUARANTINED) != 0)
+		ba_count_set(&engine->quarantined, ba_count_get(&engine->quarantined) - 1);
+	entry->flags = (uint16_t)((handler->flags & BITACTOR_HANDLER_FIBER ? BA_ENTRY_FIBER : 0) |
+	                          (handler->flags & BITACTOR_HANDLER_EXACT ? BA_ENTRY_EXACT : 0));
 	entry->budget_ticks  = gone ? 0 : ticks;
 	entry->budget_counts = gone ? 0 : budget_counts_of(engine, ticks);
 	ba_entry_refresh(entry);
@@ -103,7 +107,10 @@ handler_is_valid(const bitactor_engine_t *engine, const bitactor_handler_t *hand
 
 	return handler->kind < engine->kinds && handler->state_bytes <= UINT32_MAX &&
 	       (handler->state != NULL || handler->state_bytes == 0) &&
-	       (handler->flags & ~flags) == 0;
+	       (handler->flags & ~flags) == 0 &&
+	       handler->on_failure <= BITACTOR_FAILURE_STOP &&
+	       /* a fiber that waited cannot be begun again: its signal is gone */
+	       ((handler->flags & BITACTOR_HANDLER_FIBER) == 0 || handler->retries == 0);
 }
 
 bitactor_status_t

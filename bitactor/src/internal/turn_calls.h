@@ -119,6 +119,7 @@ ba_op_apply(bitactor_engine_t *engine, const ba_op_t *op, uint32_t cause)
 {
 	switch (op->what) {
 	case BA_OP_REGISTER: table_bind(engine, &op->of.handler, cause); break;
+	case BA_OP_STOP:     ba_engine_stop_ask(engine, op->of.drain, cause); break;
 	}
 }
 
@@ -128,7 +129,8 @@ ba_op_undo(bitactor_engine_t *engine, const ba_op_t *op)
 {
 	(void)engine;
 	switch (op->what) {
-	case BA_OP_REGISTER: break; /* nothing */
+	case BA_OP_REGISTER:
+	case BA_OP_STOP:     break; /* nothing */
 	}
 }
 

@@ -149,7 +149,7 @@ static const struct call {
 	bitactor_status_t (*call)(bitactor_engine_t *engine);
 	bitactor_status_t inside; /* its answer to a handler of the same engine */
 } calls[] = {
-	{ "stop", call_stop, BITACTOR_REENTRANT },
+	{ "stop", call_stop, BITACTOR_OK }, /* from the next dispatch on */
 	{ "destroy", bitactor_destroy, BITACTOR_REENTRANT },
 	{ "enqueue", call_enqueue, BITACTOR_OK }, /* they are emits */
 	{ "enqueue_many", call_enqueue_many, BITACTOR_OK },
@@ -328,7 +328,8 @@ test_memory(void)
 		small.kinds = small.data_blocks = small.emit_data_blocks = 8;
 		small.queue_slots = small.emit_slots = 32;
 		small.segments   = 0;
-		small.output_max = 256;
+		small.output_max   = 256;
+		small.dead_letters = 0;
 		CHECK(bitactor_engine_bytes(&small) <= 32 * 1024);
 
 		bitactor_engine_t *engine = NULL;
