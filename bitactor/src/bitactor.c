@@ -834,7 +834,8 @@ bitactor_drain(bitactor_engine_t *engine, uint64_t max, uint64_t *done)
 	if (status != BITACTOR_OK)
 		return status;
 	status = engine->stopped ? BITACTOR_CLOSED : turn_run(engine, max, &ran);
-	if (status != BITACTOR_OK && ba_queue_is_closed(&engine->queue) && stop_finish(engine))
+	if (!engine->stopped && status != BITACTOR_OK && ba_queue_is_closed(&engine->queue) &&
+	    stop_finish(engine))
 		status = BITACTOR_CLOSED;
 	ba_engine_unlock(engine);
 	if (done != NULL)
