@@ -174,6 +174,11 @@ ba_trace_zero_until(const uint8_t *bytes, size_t byte_count)
 		if (any != 0)
 			break;
 	}
+	for (uint64_t word; byte_count - at >= sizeof word; at += sizeof word) {
+		memcpy(&word, bytes + at, sizeof word);
+		if (word != 0)
+			break;
+	}
 	while (at < byte_count && bytes[at] == 0)
 		at++;
 	return at;

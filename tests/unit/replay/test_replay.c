@@ -997,7 +997,10 @@ test_stop_killed(uint64_t seed)
 {
 	SCENARIO("a process that was killed while it stopped: what there is comes again") {
 		uint64_t chance = seed;
-		taping_t taping = { .name = "whole", .seed = seed, .queue_slots = 4096, .fibers = 5 };
+		taping_t taping = { .name        = "whole",
+			            .seed        = seed,
+			            .queue_slots = 4096,
+			            .fibers      = 5 };
 		uint64_t draw;
 		do /* a drain, of many turns, with much to do */
 			draw = probe_random(&chance);
