@@ -29,7 +29,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BAD_LINES_SHOWN = 10, FIBERS_BY_DEFAULT = 64 };
+enum {
+	BAD_LINES_SHOWN   = 10,
+	FIBERS_BY_DEFAULT = 64,
+	STOP_TURNS        = 64 /* when interrupted: 65,536 dispatches; handlers may emit for ever */
+};
 
 typedef struct run {
 	/* as asked */
@@ -315,6 +319,7 @@ play(run_t *run, bitactor_error_t *error)
 		.engine      = run->setup.engine,
 		.source      = bitactor_import_source(run->import),
 		.stop        = &setup_stop,
+		.stop_turns  = STOP_TURNS,
 		.after_turn  = run->progress ? show_progress : NULL,
 		.before_wait = before_wait,
 		.context     = run,

@@ -214,3 +214,43 @@ end_runs() {
 	json 'it["stopped"] is True and it["signals"]["dispatched"] < 600'
 	sound x.bitrace "$mixed"
 }
+
+@test "stopped with work left: it is worked off, and the trace comes again" {
+	{
+		for i in {1..200}; do echo '{"kind":"count","payload":1}'; done
+		echo '{"kind":"burst","payload":1000}'
+		echo '{"kind":"count","payload":1001}' # interrupts
+	} >in
+	try 130 run --module "$test_modules/mixed_interrupts.so" --input ndjson:in --json \
+		--trace x.bitrace
+	json 'it["signals"]["dispatched"] == 1202 and it["signals"]["queued"] == 0' \
+		'it["signals"]["dropped"] == 0 and it["signals"]["turns"] == 2'
+	bitactor show --all x.bitrace >shown
+	[ "$(grep -c ' STOP ' shown)" -eq 1 ]
+	sound x.bitrace "$mixed"
+}
+
+@test "stopped with fibers that wait: they are called off, and the trace comes again" {
+	mkfifo fifo
+	exec 9<>fifo # its end does not come
+	printf '{"kind":"ask","payload":%d}\n' 1 2 3 >&9
+	run --separate-stderr timeout --preserve-status --foreground -s INT 2 "$program" run \
+		--module "$fibers" --input ndjson:fifo --trace x.bitrace --json
+	exec 9>&-
+	json 'it["stopped"] is True and it["signals"]["accepted"] == 3'
+	bitactor show --all x.bitrace >shown
+	grep -q ' STOP ' shown
+	[ "$(sed -n '/ STOP /,$p' shown | grep -c ' RESUME ')" -eq 3 ]
+	sound x.bitrace "$fibers"
+}
+
+@test "stopped while handlers emit without end: the rest is dropped, and it comes again" {
+	echo '{"kind":"again"}' >in
+	run --separate-stderr timeout --preserve-status --foreground -s TERM 2 "$program" run \
+		--module "$test_modules/endless.so" --input ndjson:in --trace x.bitrace --json
+	json 'it["stopped"] is True and it["signals"]["dropped"] == 1' \
+		'it["signals"]["queued"] == 0'
+	bitactor show --all x.bitrace >shown
+	[ "$(grep -c ' DROP ' shown)" -eq 1 ]
+	sound x.bitrace "$test_modules/endless.so"
+}

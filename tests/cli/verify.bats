@@ -84,8 +84,43 @@ crc_header() {
 	try 3 verify empty.bitrace
 	says 'empty.bitrace/trace'
 	ln -s loop loop
-	try 3 verify loop/x.bitrace
-	says 'cannot be opened'
+	mkdir inner.bitrace
+	ln -s trace inner.bitrace/trace
+	echo text >file
+	for case in loop:'Too many levels' loop/x.bitrace:'Too many levels' \
+		inner.bitrace:'Too many levels' file/x.bitrace:'Not a directory' \
+		file/:'Not a directory' file/x/y.bitrace:'Not a directory'; do
+		IFS=: read -r path text <<<"$case"
+		for line in "verify $path" "verify --deep $path" "show $path" \
+			"replay $path --module $mixed"; do
+			# shellcheck disable=SC2086  # words
+			try 3 $line
+			says 'cannot be opened' "$text"
+			is_silent
+		done
+	done
+}
+
+@test "what one may not open is exit 3" {
+	stranger=
+	if [ "$(id -u)" -eq 0 ]; then
+		command -v setpriv >/dev/null || skip "root may open everything"
+		stranger='setpriv --reuid=65534 --clear-groups --inh-caps=-all'
+	fi
+	record "candump:$capture" x.bitrace "$monitor"
+	cp "$program" ./program
+	chmod 755 . .. program
+	$stranger ./program --version || skip "nobody may run a program here"
+	for part in x.bitrace x.bitrace/trace x.bitrace/metadata; do
+		mode=$(stat -c %a "$part")
+		chmod 000 "$part"
+		# shellcheck disable=SC2086  # words
+		run --separate-stderr $stranger ./program verify x.bitrace
+		chmod "$mode" "$part"
+		echo "$part: exit $status: $stderr"
+		[ "$status" -eq 3 ]
+		says 'cannot be opened: Permission denied'
+	done
 }
 
 @test "what can be opened and is no trace is exit 1" {

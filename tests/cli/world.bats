@@ -26,6 +26,7 @@ teardown() { umount disk 2>/dev/null || :; }
 	[ -r /proc/self/mem ] || skip "no /proc/self/mem here"
 	try 3 run --module "$monitor" --input candump:/proc/self/mem --trace x.bitrace
 	says '/proc/self/mem' 'Input/output error'
+	[ "$(grep -o 'Input/output error' <<<"$stderr" | wc -l)" -eq 1 ]
 	sound x.bitrace "$monitor"
 }
 

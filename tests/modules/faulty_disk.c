@@ -4,7 +4,7 @@
  *      FAULT=kill     the process is killed instead of the write
  *      FAULT=torn     the same, but some whole pages of it arrive first
  *      FAULT=short    every write takes a part of what it is given
- *      FAULT=intr     every call but fsync is interrupted once before it works
+ *      FAULT=intr     every call is interrupted once before it works
  *      FAULT=full     ENOSPC, and from then on for all
  *      FAULT=broken   EIO, and from then on for all
  *      FAULT_AT=N     which one, from 1: pwrite, pwritev, ftruncate and fsync count
@@ -111,7 +111,7 @@ ftruncate(int fd, off_t length)
 EXPORT int
 fsync(int fd)
 {
-	if (!fault_is("intr") && goes_wrong(fd, NULL, 0, 0))
+	if (goes_wrong(fd, NULL, 0, 0))
 		return -1;
 	return (int)syscall(SYS_fsync, fd);
 }

@@ -142,9 +142,11 @@ kind_has_seq(uint16_t kind, uint8_t flags)
 static bool
 all_zero(const uint8_t *bytes, size_t byte_count)
 {
-	uint8_t any = 0;
-	for (size_t i = 0; i < byte_count; i++)
-		any |= bytes[i];
+	uint64_t any = 0;
+	for (; byte_count >= 8; bytes += 8, byte_count -= 8)
+		any |= ba_load64(bytes);
+	for (; byte_count > 0; byte_count--)
+		any |= *bytes++;
 	return any == 0;
 }
 
@@ -217,6 +219,33 @@ record_shape(const uint8_t *head, const bitactor_record_t *record)
 	return NULL;
 }
 
+/* What is in the head, nothing else.  Each field by name: the rest of a literal is
+ * zeroed by a string instruction, which took a third of the time of reading. */
+static inline void
+record_head(bitactor_record_t *record, uint32_t offset, const uint8_t *head)
+{
+	uint64_t word0 = ba_load64(head), word3 = ba_load64(head + 24);
+	record->offset       = offset;
+	record->bytes        = 32 + 32 * (uint32_t)(word0 >> 48 & 0xFF);
+	record->turn_lo      = (uint32_t)word0;
+	record->kind         = (uint16_t)(word0 >> 32);
+	record->flags        = (uint8_t)(word0 >> 56);
+	record->actor        = load32(head + 8);
+	record->cause        = load32(head + 12);
+	record->cause_seq    = 0;
+	record->payload      = ba_load64(head + 16);
+	record->effect       = (uint32_t)word3;
+	record->check        = (uint32_t)(word3 >> 32);
+	record->context      = 0;
+	record->timestamp    = 0;
+	record->id           = 0;
+	record->data_bytes   = 0;
+	record->signal_flags = 0;
+	record->priority     = 0;
+	record->own          = NULL;
+	record->own_bytes    = 0;
+}
+
 bitactor_status_t
 bitactor_record_read(const uint8_t *segment, uint32_t nonce, uint32_t offset, uint32_t limit,
                      bool deep, bitactor_record_t *record, const char **reason)
@@ -230,23 +259,11 @@ bitactor_record_read(const uint8_t *segment, uint32_t nonce, uint32_t offset, ui
 	if (limit - offset < 32)
 		return refuse(reason, BITACTOR_CORRUPT, "it is cut off");
 	const uint8_t *head = segment + offset;
-	if (all_zero(head, 32))
+	uint64_t word3 = ba_load64(head + 24);
+	if ((ba_load64(head) | ba_load64(head + 8) | ba_load64(head + 16) | word3) == 0)
 		return BITACTOR_EMPTY;
 
-	uint64_t word0 = ba_load64(head);
-	uint32_t slots = 1 + (uint32_t)(word0 >> 48 & 0xFF);
-	*record = (bitactor_record_t){
-		.offset  = offset,
-		.bytes   = slots * 32,
-		.turn_lo = (uint32_t)word0,
-		.kind    = (uint16_t)(word0 >> 32),
-		.flags   = (uint8_t)(word0 >> 56),
-		.actor   = load32(head + 8),
-		.cause   = load32(head + 12),
-		.payload = ba_load64(head + 16),
-		.effect  = load32(head + 24),
-		.check   = load32(head + 28),
-	};
+	record_head(record, offset, head);
 	if ((record->flags & BITACTOR_RECORD_WRITTEN) == 0 || (record->flags & 4) != 0)
 		return refuse(reason, BITACTOR_CORRUPT, "its flags are impossible");
 	if (offset % BITACTOR_CHUNK_BYTES + record->bytes > BITACTOR_CHUNK_BYTES)
@@ -254,11 +271,12 @@ bitactor_record_read(const uint8_t *segment, uint32_t nonce, uint32_t offset, ui
 	if (record->bytes > limit - offset)
 		return refuse(reason, BITACTOR_CORRUPT, "it is cut off");
 
-	bool looks_open = record->effect == 0 && record->check == 0;
+	bool looks_open = word3 == 0; /* no two fields read as one: they were just stored */
 	bool check_matches = true;
 	if (deep || looks_open)
 		check_matches = check_of(ba_crc32c_ready(), nonce, offset / BITACTOR_RECORD_BYTES,
-		                         head, slots, record->effect) == record->check;
+		                         head, record->bytes / BITACTOR_RECORD_BYTES,
+		                         record->effect) == record->check;
 	if (!check_matches && !looks_open)
 		return refuse(reason, BITACTOR_CORRUPT, "its check does not match its bytes");
 	const char *wrong = record_slots(head, record);

@@ -44,7 +44,7 @@ enum bitactor_difference {
 
 typedef struct bitactor_replay_report {
 	enum bitactor_difference difference;
-	uint64_t turn;      /* of the divergence, or turns played                */
+	uint64_t turn;      /* of the divergence, or turns played (those of a stop, too) */
 	uint64_t compared;  /* records that came again                           */
 	uint64_t signals;   /* of these, dispatches                              */
 	const bitactor_replay_record_t *expected; /* NULL for EXTRA               */
@@ -78,8 +78,9 @@ const bitactor_config_t *bitactor_replay_config(bitactor_replay_t *replay);
  *                               report->end BITACTOR_TRACE_MORE: until `stop`
  *             BITACTOR_CORRUPT  a divergence (report->difference), or a broken
  *                               trace (difference is NONE, error says where)
- *             BITACTOR_UNSUPPORTED  STOP in the trace, or a turn of more than
- *                               65,536 signals from outside
+ *             BITACTOR_UNSUPPORTED  REGISTER between turns; a turn of more than
+ *                               65,536 signals from outside; a STOP that waited for
+ *                               a producer or gave way to a tick
  *             BITACTOR_ERROR    a second time; BITACTOR_IO
  *   stop      as in bitactor_session_t
  */

@@ -38,6 +38,8 @@ typedef struct bitactor_batch {
 	uint32_t         count;      /* out: how many were filled in              */
 	uint64_t         max;        /* out: most dispatches of the turn; 0: 1,024 */
 	bool             as_tick;    /* out: one item, through bitactor_tick      */
+	bool             as_stop;    /* out: no turn but bitactor_stop, `max` turns of it */
+	bool             drain;      /* out: of that stop                         */
 } bitactor_batch_t;
 
 /* A source of signals.  `poll` is called by the session on its own thread.
@@ -66,9 +68,13 @@ typedef struct bitactor_session {
 	 * handler to end the loop.  The batch in hand is admitted first, unless turns
 	 * make no room for it.  NULL: never. */
 	const volatile sig_atomic_t *stop;
-	bool exact_turns; /* the source says where turns end: nothing is dispatched beyond */
+	/* What still waits in the engine then: bitactor_stop works it off in at most so
+	 * many turns and drops the rest, with a record.  0: it stays where it is. */
+	uint64_t stop_turns;
+	bool     exact_turns; /* the source says where turns end: nothing is dispatched beyond */
 
-	bitactor_session_fn after_turn;  /* records were handed to the sink.  NULL: none   */
+	bitactor_session_fn after_turn;  /* records were handed to the sink; a stop is one turn
+	                                  * here.  NULL: none */
 	bitactor_session_fn before_wait; /* the engine is empty, the source too. NULL: none */
 	void               *context;     /* of both */
 

@@ -155,10 +155,11 @@ poll_import(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_erro
 	} while (status == BITACTOR_OK);
 	if (batch->count > 0)
 		return BITACTOR_OK;
-	if (import->failure.status != BITACTOR_OK)
-		return bitactor_error_set(error, import->failure.status, import->failure.os_error,
-		                          "%s", import->failure.text);
-	return status;
+	if (import->failure.status == BITACTOR_OK)
+		return status;
+	if (error != NULL && error->status == BITACTOR_OK)
+		*error = import->failure; /* as it is: its text has the system's words */
+	return import->failure.status;
 }
 
 /* Open `path`; on success reader.fd is set. */

@@ -2,7 +2,8 @@
 /* replay.c -- read a turn, play it, compare it; one turn in memory.
  *
  *      poll          reads the records of the next turn into `expected` and
- *                    offers those from outside as items
+ *                    offers those from outside as items; so for a stop, which is
+ *                    repeated whole: its turns and what it dropped
  *      take (sink)   collects what the engine records now into `actual`
  *      after_turn    compares the two lists
  *
@@ -47,7 +48,8 @@ struct bitactor_replay {
 	entry_t  ahead;      /* read, belongs to the next turn */
 	bool     has_ahead;
 	bool     ended;      /* the trace has no more records, CLOSE neither */
-	uint64_t now_ns;     /* of the turn that is played     */
+	size_t   clock_at;   /* in `expected`: behind the last TURN that was played */
+	uint64_t now_ns;     /* of that turn */
 
 	bitactor_item_t *items; /* offered to the session */
 	size_t           item_room;
@@ -203,16 +205,20 @@ cannot_repeat(const bitactor_replay_t *replay, bitactor_error_t *error)
 	                          bitactor_record_kind_name(replay->ahead.record.kind));
 }
 
+static bool
+ends_prologue(uint16_t kind)
+{
+	return kind == BITACTOR_RECORD_TURN || kind == BITACTOR_RECORD_STOP ||
+	       kind == BITACTOR_RECORD_CLOSE;
+}
+
 /* Everything before the first turn. */
 static bitactor_status_t
 read_prologue(bitactor_replay_t *replay, bitactor_error_t *error)
 {
 	bitactor_status_t status = look_ahead(replay, error);
 	while (status == BITACTOR_OK && replay->has_ahead &&
-	       replay->ahead.record.kind != BITACTOR_RECORD_TURN &&
-	       replay->ahead.record.kind != BITACTOR_RECORD_CLOSE) {
-		if (replay->ahead.record.kind == BITACTOR_RECORD_STOP)
-			return cannot_repeat(replay, error);
+	       !ends_prologue(replay->ahead.record.kind)) {
 		status = take_ahead(replay, error);
 		if (status == BITACTOR_OK)
 			status = look_ahead(replay, error);
@@ -229,27 +235,33 @@ read_close(bitactor_replay_t *replay, bitactor_error_t *error)
 	return status == BITACTOR_OK ? BITACTOR_EMPTY : status;
 }
 
-/* A TURN record and all that belongs to it.  EMPTY: there is no more turn. */
+/* A TURN record and all that belongs to it, or a STOP with the turns that it took.
+ * EMPTY: there is no more turn. */
 static bitactor_status_t
 read_turn(bitactor_replay_t *replay, bitactor_error_t *error)
 {
 	list_clear(&replay->expected);
+	replay->clock_at = 0;
 	bitactor_status_t status = look_ahead(replay, error);
 	if (status != BITACTOR_OK)
 		return status;
 	if (!replay->has_ahead)
 		return BITACTOR_EMPTY;
-	if (replay->ahead.record.kind == BITACTOR_RECORD_CLOSE)
+	uint16_t first = replay->ahead.record.kind;
+	if (first == BITACTOR_RECORD_CLOSE)
 		return read_close(replay, error);
-	if (replay->ahead.record.kind != BITACTOR_RECORD_TURN)
+	if (first != BITACTOR_RECORD_TURN && first != BITACTOR_RECORD_STOP)
 		return cannot_repeat(replay, error);
-	replay->now_ns = replay->ahead.record.payload;
+	bool more;
 	do {
 		status = take_ahead(replay, error);
 		if (status == BITACTOR_OK)
 			status = look_ahead(replay, error);
-	} while (status == BITACTOR_OK && replay->has_ahead &&
-	         !begins_something(&replay->ahead.record));
+		const bitactor_record_t *ahead = &replay->ahead.record;
+		more = status == BITACTOR_OK && replay->has_ahead &&
+		       (!begins_something(ahead) ||
+		        (first == BITACTOR_RECORD_STOP && ahead->kind == BITACTOR_RECORD_TURN));
+	} while (more);
 	return status;
 }
 
@@ -296,11 +308,29 @@ items_reserve(bitactor_replay_t *replay, size_t count)
 	return true;
 }
 
-/* What `expected` has from outside, and how many dispatches. */
+/* What `expected` has from outside, and how many dispatches; behind it `drops`
+ * signals of any kind, for a stop to drop. */
 static bitactor_status_t
-fill_batch(bitactor_replay_t *replay, bitactor_batch_t *batch, bitactor_error_t *error)
+fill_batch(bitactor_replay_t *replay, bitactor_batch_t *batch, uint64_t drops,
+           bitactor_error_t *error)
 {
+	uint64_t from_outside = drops;
 	uint32_t with_data = 0;
+	for (size_t i = 0; i < replay->expected.count; i++) {
+		const entry_t *entry = &replay->expected.entries[i];
+		bool outside = is_dispatch(&entry->record) &&
+		               (entry->record.flags & BITACTOR_RECORD_OUTSIDE) != 0;
+		from_outside += outside;
+		with_data += outside && entry->data_bytes > 0;
+	}
+	if (from_outside > replay->config.queue_slots || with_data > replay->config.data_blocks)
+		return bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
+		                          "the turn at seq %" PRIu64 " took %" PRIu64 " signals "
+		                          "from outside, %" PRIu32 " with data: more than a replay "
+		                          "offers at once", replay->expected.entries[0].seq,
+		                          from_outside, with_data);
+	if (!items_reserve(replay, (size_t)from_outside))
+		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
 	batch->items = replay->items;
 	for (size_t i = 0; i < replay->expected.count; i++) {
 		const entry_t *entry = &replay->expected.entries[i];
@@ -310,15 +340,88 @@ fill_batch(bitactor_replay_t *replay, bitactor_batch_t *batch, bitactor_error_t 
 		if ((entry->record.flags & BITACTOR_RECORD_OUTSIDE) == 0)
 			continue;
 		batch->as_tick |= entry->record.cause == BITACTOR_SOURCE_TICK;
-		with_data += entry->data_bytes > 0;
 		item_fill(&batch->items[batch->count++], entry);
 	}
-	if (batch->count <= replay->config.queue_slots && with_data <= replay->config.data_blocks)
-		return BITACTOR_OK;
-	return bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
-	                          "the turn at seq %" PRIu64 " took %" PRIu32 " signals from "
-	                          "outside, %" PRIu32 " with data: more than a replay offers at "
-	                          "once", replay->expected.entries[0].seq, batch->count, with_data);
+	for (; drops > 0; drops--)
+		batch->items[batch->count++] = (bitactor_item_t){ .data = NULL };
+	return BITACTOR_OK;
+}
+
+/* ---- a stop ------------------------------------------------------------- */
+
+/* How a stop went, from its records.  Its turns had no bound of their own, so one
+ * of fewer than TURN_FULL dispatches left nothing to do but to call off fibers:
+ * the next turn begins with a RESUME whose cause is that very TURN. */
+typedef struct stopping {
+	uint64_t rounds;    /* as bitactor_stop counts them: turns, and looks that found
+	                     * nothing left and called off fibers */
+	uint64_t drops;     /* from the shared queue */
+	uint64_t in_turn;   /* dispatches */
+	bool     begun;     /* there was a turn */
+	bool     exhausted; /* there is nothing more from outside */
+	bool     surprised; /* but it came */
+} stopping_t;
+
+enum { TURN_FULL = BITACTOR_MAX_SIGNALS };
+
+static void
+stopping_turn(stopping_t *stopping, const list_t *expected, size_t at)
+{
+	const entry_t *turn = &expected->entries[at], *next = turn + 1;
+	bool calls_off = at + 1 < expected->count &&
+	                 next->record.kind == BITACTOR_RECORD_RESUME &&
+	                 next->seq - next->record.cause == turn->seq;
+	bool nothing_left = stopping->begun && stopping->in_turn < TURN_FULL;
+
+	stopping->surprised |= nothing_left && !calls_off;
+	stopping->exhausted |= nothing_left || calls_off;
+	stopping->rounds += 1 + calls_off;
+	stopping->in_turn = 0;
+	stopping->begun   = true;
+}
+
+static stopping_t
+stopping_of(const list_t *expected)
+{
+	stopping_t stopping = { 0 };
+	for (size_t i = 0; i < expected->count; i++) {
+		const bitactor_record_t *record = &expected->entries[i].record;
+		if (record->kind == BITACTOR_RECORD_TURN)
+			stopping_turn(&stopping, expected, i);
+		stopping.in_turn += is_dispatch(record);
+		stopping.surprised |= stopping.exhausted && is_dispatch(record) &&
+		                      (record->flags & BITACTOR_RECORD_OUTSIDE) != 0;
+		if (record->kind != BITACTOR_RECORD_DROP)
+			continue;
+		stopping.surprised |= stopping.begun && stopping.in_turn < TURN_FULL;
+		if (record->cause == BITACTOR_SOURCE_SHARED)
+			stopping.drops += record->payload < UINT32_MAX ? record->payload
+			                                               : UINT32_MAX;
+	}
+	return stopping;
+}
+
+/* All that it took, and dropped, is offered before; then it happens in one call. */
+static bitactor_status_t
+poll_stop(bitactor_replay_t *replay, bitactor_batch_t *batch, bitactor_error_t *error)
+{
+	list_t        *expected = &replay->expected;
+	const entry_t *stop     = &expected->entries[0];
+	/* a killed process may have left a TURN and nothing behind it */
+	if (replay->ended &&
+	    expected->entries[expected->count - 1].record.kind == BITACTOR_RECORD_TURN)
+		expected->count--;
+	stopping_t stopping = stopping_of(expected);
+	if (stopping.surprised)
+		return bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
+		                          "the STOP at seq %" PRIu64 " waited for a producer or "
+		                          "gave way to a tick, which a replay cannot repeat",
+		                          stop->seq);
+	bitactor_status_t status = fill_batch(replay, batch, stopping.drops, error);
+	batch->as_stop = true;
+	batch->drain   = stop->record.payload != 0;
+	batch->max     = stopping.rounds;
+	return status;
 }
 
 static bitactor_status_t
@@ -331,10 +434,10 @@ poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *er
 		return BITACTOR_CLOSED;
 	if (status != BITACTOR_OK)
 		return status;
-	if (!items_reserve(replay, replay->expected.count))
-		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
+	if (replay->expected.entries[0].record.kind == BITACTOR_RECORD_STOP)
+		return poll_stop(replay, batch, error);
 	/* a killed process may have left a TURN and nothing behind it */
-	status = fill_batch(replay, batch, error);
+	status = fill_batch(replay, batch, 0, error);
 	if (status == BITACTOR_OK && batch->max == 0 && replay->ended)
 		return BITACTOR_CLOSED;
 	replay->report.turn++;
@@ -346,10 +449,19 @@ poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *er
 
 /* ---- door 2: the clock -------------------------------------------------- */
 
+/* The engine asks once a turn: each time it is the next TURN's. */
 static uint64_t
 recorded_now(void *context)
 {
-	return ((const bitactor_replay_t *)context)->now_ns;
+	bitactor_replay_t *replay = context;
+	for (bool found = false; !found && replay->clock_at < replay->expected.count;) {
+		const bitactor_record_t *record =
+		        &replay->expected.entries[replay->clock_at++].record;
+		found = record->kind == BITACTOR_RECORD_TURN;
+		if (found)
+			replay->now_ns = record->payload;
+	}
+	return replay->now_ns;
 }
 
 /* ---- door 3: the sink --------------------------------------------------- */
@@ -428,11 +540,14 @@ compare(void *context, bitactor_error_t *error)
 	if (replay->out_of_memory)
 		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory");
 
+	bool   is_stop = expected->count > 0 &&
+	               expected->entries[0].record.kind == BITACTOR_RECORD_STOP;
 	size_t i = 0;
 	for (; i < expected->count; i++) {
 		const entry_t *e = &expected->entries[i];
 		if (e->open)
 			break;
+		replay->report.turn += is_stop && e->record.kind == BITACTOR_RECORD_TURN;
 		if (i == actual->count)
 			return diverged(replay, BITACTOR_DIFFERENCE_MISSING, e, NULL, error);
 		const entry_t *a = &actual->entries[i];

@@ -60,6 +60,17 @@ take_turn(bitactor_session_t *session, uint64_t max, bool *idle, bitactor_error_
 	return status == BITACTOR_OK ? turn_ended(session, error) : engine_failed(status, error);
 }
 
+/* Close the door; what waits is worked off, or dropped with a record. */
+static bitactor_status_t
+take_stop(bitactor_session_t *session, bool drain, uint64_t turns, bitactor_error_t *error)
+{
+	bitactor_status_t status = bitactor_stop(session->engine, drain, turns, NULL);
+	/* BUSY: the claim of another producer, who may never send it */
+	if (status != BITACTOR_OK && status != BITACTOR_BUSY)
+		return engine_failed(status, error);
+	return turn_ended(session, error);
+}
+
 /* The door did not take an item. */
 static bitactor_status_t
 not_taken(bitactor_session_t *session, bitactor_status_t status, bitactor_error_t *error)
@@ -139,13 +150,15 @@ play_batch(bitactor_session_t *session, const bitactor_batch_t *batch, bitactor_
 {
 	bool idle;
 	session->offered += batch->count;
-	if (batch->as_tick && batch->count == 1)
+	if (batch->as_tick && batch->count == 1 && !batch->as_stop)
 		return take_tick(session, &batch->items[0], error);
 	for (uint32_t i = 0; i < batch->count && !session->stopped; i++) {
 		bitactor_status_t status = admit(session, &batch->items[i], error);
 		if (status != BITACTOR_OK)
 			return status;
 	}
+	if (batch->as_stop)
+		return take_stop(session, batch->drain, batch->max, error);
 	bitactor_status_t status =
 	        take_turn(session, batch->max > 0 ? batch->max : TURN_MAX, &idle, error);
 	if (status != BITACTOR_OK || !idle || !session->exact_turns)
@@ -215,5 +228,8 @@ bitactor_session_run(bitactor_session_t *session, bitactor_error_t *error)
 		if (status != BITACTOR_OK)
 			return status;
 	}
-	return play_rest(session, error);
+	bitactor_status_t status = play_rest(session, error);
+	if (status != BITACTOR_OK || !session->stopped || session->stop_turns == 0)
+		return status;
+	return take_stop(session, true, session->stop_turns, error);
 }

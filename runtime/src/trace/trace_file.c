@@ -82,13 +82,25 @@ ba_trace_file_part(const ba_trace_file_t *file, const char *name, bitactor_statu
 	return status;
 }
 
+/* Does the path lead to something, and not through a plain file to nothing?  Keeps
+ * errno. */
+static bool
+is_there(const char *path)
+{
+	struct stat facts;
+	int  saved_errno = errno;
+	bool there = stat(path, &facts) == 0;
+	errno = saved_errno;
+	return there;
+}
+
 bitactor_status_t
 ba_trace_file_open(const char *path, ba_trace_file_t *file, bitactor_error_t *error)
 {
 	*file = (ba_trace_file_t){ .dir = -1, .fd = -1 };
 	ba_trace_show_path(path, file->shown);
 	file->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (file->dir < 0 && errno == ENOTDIR)
+	if (file->dir < 0 && errno == ENOTDIR && is_there(path))
 		return bitactor_error_set(error, BITACTOR_CORRUPT, 0,
 		                          "%s: is no trace: a trace is a directory, NAME.bitrace",
 		                          file->shown);
@@ -172,6 +184,11 @@ ba_trace_zero_until(const uint8_t *bytes, size_t byte_count)
 		for (int i = 0; i < 8; i++)
 			any |= words[i];
 		if (any != 0)
+			break;
+	}
+	for (uint64_t word; byte_count - at >= sizeof word; at += sizeof word) {
+		memcpy(&word, bytes + at, sizeof word);
+		if (word != 0)
 			break;
 	}
 	while (at < byte_count && bytes[at] == 0)

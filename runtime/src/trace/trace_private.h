@@ -133,6 +133,15 @@ ba_trace_walk_knows(const ba_trace_walk_t *walk, uint16_t kind)
 	return (walk->known[kind >> 6] >> (kind & 63) & 1) != 0 || walk->any_kind;
 }
 
+/* ---- checks ---------------------------------------------------------------------- */
+
+/* From the record at `offset` on, where the first is whose check does not match, or
+ * that is not whole in its chunk and before `limit`; `limit` if there is none.  It
+ * may stop earlier: what it went past is right, the rest is for bitactor_record_read
+ * to judge. */
+uint32_t ba_trace_checks(const uint8_t *segment, uint32_t nonce, uint32_t offset,
+                         uint32_t limit);
+
 /* ---- metadata ----------------------------------------------------------------------- */
 
 /* Compare the file `metadata` with what it must be, byte for byte.  `schema` may

@@ -6,7 +6,8 @@
  *      segment k+1   header: prev_root <--------+  records are only walked
  *
  * Checks are computed again in the last segment, whose root nobody holds; after
- * a root that is not equal, to name the record; and everywhere when asked.  Two
+ * a root that is not equal, to name the record; and everywhere when asked.  That is
+ * a pass of its own (trace_checks.c), and what it went past is proved as well.  Two
  * segments are in memory: the one that is walked, and the one whose header holds
  * its root.
  *
@@ -72,61 +73,93 @@ load64(const uint8_t *from)
 	return value;
 }
 
-/* Is this bare record, signal or TURN, plainly right as the next one?  What is
- * tested is what bitactor_record_read and ba_trace_walk_record test for such a
- * record, and no more is let through. */
-static inline bool
-is_plain(const ba_trace_walk_t *walk, const uint8_t *bytes, uint32_t offset)
-{
-	uint64_t word0 = load64(bytes + offset);
-	uint32_t cause = (uint32_t)(load64(bytes + offset + 8) >> 32);
-	uint32_t kind = (uint32_t)(word0 >> 32) & 0xFFFF, ext = (uint32_t)(word0 >> 48) & 0xFF;
-	uint32_t flags = (uint32_t)(word0 >> 56), forward = (uint32_t)word0 - (uint32_t)walk->turn;
-	const uint32_t may = BITACTOR_RECORD_OUTSIDE | BITACTOR_RECORD_FAILED |
-	                     BITACTOR_RECORD_HAS_FIELDS;
+/* The upper half of a record's first word: kind, ext, flags. */
+enum {
+	KEY_EXT      = 0xFF << 16,
+	KEY_FIELDS   = BITACTOR_RECORD_HAS_FIELDS << 24,
+	KEY_FAILED   = BITACTOR_RECORD_FAILED << 24,
+	KEY_TURN     = BITACTOR_RECORD_TURN | BITACTOR_RECORD_WRITTEN << 24
+};
+static const uint32_t KEY_OUTSIDE = (uint32_t)BITACTOR_RECORD_OUTSIDE << 24;
 
-	if (forward > INT32_MAX || forward > walk->turn_end - walk->turn ||
-	    cause == BITACTOR_CAUSE_FAR || load64(bytes + offset + 24) == 0)
-		return false;
-	if (kind == BITACTOR_RECORD_TURN)
-		return flags == BITACTOR_RECORD_WRITTEN && ext == 0 && walk->turned;
-	if ((flags & ~may) != BITACTOR_RECORD_WRITTEN || kind >= BITACTOR_MAX_KINDS ||
-	    ext != (flags & BITACTOR_RECORD_HAS_FIELDS) ||
-	    !ba_trace_walk_knows(walk, (uint16_t)kind))
-		return false;
-	if ((flags & BITACTOR_RECORD_OUTSIDE) == 0 && (cause == 0 || cause > walk->seq))
-		return false;
-	return ext == 0 || (offset % BITACTOR_CHUNK_BYTES <= BITACTOR_CHUNK_BYTES - 64 &&
-	                    load64(bytes + offset + 48) >> 32 == 0 && /* data_bytes */
-	                    load64(bytes + offset + 56) >> 16 == 0);
+/* Is this the key of a bare record, signal or TURN, that may come next? */
+static bool
+key_is_plain(const ba_trace_walk_t *walk, uint32_t key)
+{
+	const uint32_t may = KEY_OUTSIDE | KEY_FAILED | KEY_FIELDS;
+	uint32_t kind = key & 0xFFFF, ext = (key & KEY_EXT) >> 16;
+
+	if (key == KEY_TURN)
+		return walk->turned;
+	return (key >> 24 & ~(may >> 24)) == BITACTOR_RECORD_WRITTEN && kind < BITACTOR_MAX_KINDS &&
+	       ext == ((key & KEY_FIELDS) != 0) && ba_trace_walk_knows(walk, (uint16_t)kind);
 }
 
-/* Go past the bare records that most of a trace consists of, in a segment whose
- * bytes are proved.  Stops before whatever is not plainly right, for the rules to
- * judge. */
-static uint32_t
+/* Can the rest of a record with a plain key be believed, its turn excepted? */
+static inline __attribute__((always_inline)) bool
+rest_is_plain(const uint8_t *record, uint32_t key, uint64_t seq)
+{
+	uint32_t cause = (uint32_t)(load64(record + 8) >> 32);
+	if (load64(record + 24) == 0 || cause == BITACTOR_CAUSE_FAR)
+		return false;
+	/* of a TURN it may be anything else */
+	return (key & KEY_OUTSIDE) != 0 || key == KEY_TURN || (cause != 0 && cause <= seq);
+}
+
+static inline __attribute__((always_inline)) bool
+fields_are_plain(const uint8_t *fields, uint32_t offset)
+{
+	return offset % BITACTOR_CHUNK_BYTES <= BITACTOR_CHUNK_BYTES - 64 &&
+	       load64(fields + 16) >> 32 == 0 && /* data_bytes */
+	       load64(fields + 24) >> 16 == 0;
+}
+
+/* Go past the bare records that most of a trace consists of, where bytes are
+ * proved, by the root or by their checks.  Stops before whatever is not plainly
+ * right, for the rules to judge: what is tested is what bitactor_record_read and
+ * ba_trace_walk_record test for such a record, and no more is let through.
+ *
+ * What does not change from one record to the next is not looked at again. */
+static __attribute__((noinline)) uint32_t
 walk_plain(verify_t *verify, uint32_t offset, uint32_t limit)
 {
 	ba_trace_walk_t *walk = &verify->walk;
 	bitactor_verify_report_t *report = verify->report;
 	const uint8_t   *bytes = verify->here.bytes;
-	uint64_t records = 0, turns = 0, failed = 0;
+	uint64_t seq = walk->seq, turn = walk->turn, turns = 0, failed = 0;
+	uint32_t plain_key = 0; /* none: it is not WRITTEN */
 
 	if (walk->data_left > 0 || walk->closed || walk->open || walk->linked)
 		return offset;
-	while (limit - offset >= 64 && is_plain(walk, bytes, offset)) {
-		uint64_t word0 = load64(bytes + offset);
-		walk->turn += (uint32_t)word0 - (uint32_t)walk->turn;
-		walk->seq++;
-		records++;
-		turns += (uint16_t)(word0 >> 32) == BITACTOR_RECORD_TURN;
-		failed += (word0 >> 56 & BITACTOR_RECORD_FAILED) != 0;
-		offset += 32 + 32 * ((uint32_t)(word0 >> 48) & 0xFF);
+	while (limit - offset >= 64) {
+		const uint8_t *record = bytes + offset;
+		uint64_t word0   = load64(record);
+		uint32_t key     = (uint32_t)(word0 >> 32);
+		uint32_t forward = (uint32_t)word0 - (uint32_t)turn;
+		if (forward != 0 && (forward > INT32_MAX || forward > walk->turn_end - turn))
+			break;
+		if (key != plain_key && !key_is_plain(walk, key))
+			break;
+		plain_key = key;
+		if (!rest_is_plain(record, key, seq))
+			break;
+		if ((key & KEY_EXT) != 0) {
+			if (!fields_are_plain(record + 32, offset))
+				break;
+			offset += 32;
+		}
+		turn += forward;
+		seq++;
+		turns += key == KEY_TURN;
+		failed += (key & KEY_FAILED) != 0;
+		offset += 32;
 	}
-	report->records += records;
-	report->compared += records;
-	report->signals += records - turns;
+	report->records += seq - walk->seq;
+	report->compared += seq - walk->seq;
+	report->signals += seq - walk->seq - turns;
 	report->failed += failed;
+	walk->seq  = seq;
+	walk->turn = turn;
 	return offset;
 }
 
@@ -137,15 +170,18 @@ walk_records(verify_t *verify, uint32_t nonce, bool deep, uint32_t *offset, uint
 {
 	bitactor_verify_report_t *report = verify->report;
 	uint64_t segment = verify->walk.segment;
+	const uint8_t *bytes = verify->here.bytes;
 	bool     open = verify->here.header.open;
+	uint32_t checked = deep ? ba_trace_checks(bytes, nonce, *offset, limit) : limit;
 
 	while (*offset < limit) {
 		bitactor_record_t record;
 		const char *reason = "";
-		if (!deep)
-			*offset = walk_plain(verify, *offset, limit);
-		bitactor_status_t status = bitactor_record_read(verify->here.bytes, nonce, *offset,
-		                                                limit, deep, &record, &reason);
+		if (*offset < checked)
+			*offset = walk_plain(verify, *offset, checked);
+		bitactor_status_t status =
+		        bitactor_record_read(bytes, nonce, *offset, limit, *offset >= checked,
+		                             &record, &reason);
 		if (status == BITACTOR_EMPTY && (open || *offset == limit))
 			return open ? BITACTOR_BUSY : BITACTOR_OK;
 		if (status == BITACTOR_EMPTY || (status == BITACTOR_BUSY && !open))
@@ -153,7 +189,8 @@ walk_records(verify_t *verify, uint32_t nonce, bool deep, uint32_t *offset, uint
 			              status == BITACTOR_EMPTY
 			                      ? "a slot that was never written"
 			                      : "an open record in a sealed segment");
-		bool is_open = status == BITACTOR_BUSY;
+		bool     is_open = status == BITACTOR_BUSY;
+		uint64_t seq     = verify->walk.seq;
 		if (status == BITACTOR_OK || is_open)
 			status = ba_trace_walk_record(&verify->walk, &record, is_open, &reason);
 		if (status != BITACTOR_OK)
@@ -164,7 +201,7 @@ walk_records(verify_t *verify, uint32_t nonce, bool deep, uint32_t *offset, uint
 			continue;
 		}
 		report->records++;
-		report->compared += bitactor_record_is_compared(&record);
+		report->compared += verify->walk.seq - seq;
 		count_record(report, record.kind, record.flags);
 	}
 	return open ? BITACTOR_BUSY : BITACTOR_OK;

@@ -83,6 +83,19 @@ extend_to(int fd, uint64_t file_bytes)
 	return 0;
 }
 
+/* A file system that cannot sync (EINVAL) has nothing to lose. */
+static int
+sync_fd(int fd)
+{
+	while (fsync(fd) != 0) {
+		if (errno == EINVAL)
+			return 0;
+		if (errno != EINTR)
+			return errno;
+	}
+	return 0;
+}
+
 static const char *
 advice(int os_error)
 {
@@ -303,8 +316,8 @@ write_file(int dir, const char *name, const char *text, size_t text_bytes)
 	if (fd < 0)
 		return errno;
 	int os_error = write_at(fd, (const uint8_t *)text, text_bytes, 0);
-	if (os_error == 0 && fsync(fd) != 0 && errno != EINVAL)
-		os_error = errno;
+	if (os_error == 0)
+		os_error = sync_fd(fd);
 	if (close(fd) != 0 && os_error == 0)
 		os_error = errno;
 	return os_error;
@@ -461,19 +474,6 @@ bitactor_trace_writer_open(const bitactor_trace_options_t *options,
 }
 
 /* ---- closing -------------------------------------------------------------------------------- */
-
-/* A file system that cannot sync (EINVAL) has nothing to lose. */
-static int
-sync_fd(int fd)
-{
-	while (fsync(fd) != 0) {
-		if (errno == EINVAL)
-			return 0;
-		if (errno != EINTR)
-			return errno;
-	}
-	return 0;
-}
 
 static int
 sync_parent(int dir)

@@ -30,7 +30,7 @@ typedef struct step {
 	what_t   what;
 	uint32_t count;
 	uint64_t max;
-	bool     as_tick, own_array;
+	bool     as_tick, own_array, as_stop, drain;
 	bitactor_status_t status;
 } step_t;
 
@@ -62,6 +62,8 @@ script_send(script_t *script, const step_t *step, bitactor_batch_t *batch)
 	batch->count   = step->count;
 	batch->max     = step->max;
 	batch->as_tick = step->as_tick;
+	batch->as_stop = step->as_stop;
+	batch->drain   = step->drain;
 	return BITACTOR_OK;
 }
 
@@ -73,6 +75,7 @@ script_poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_erro
 	CHECK_EQ(batch->count, 0);
 	CHECK_EQ(batch->max, 0);
 	CHECK(!batch->as_tick);
+	CHECK(!batch->as_stop);
 	CHECK_EQ(batch->capacity, BITACTOR_BATCH_ITEMS);
 	if (script->at == script->step_count)
 		return BITACTOR_CLOSED;
@@ -86,7 +89,7 @@ script_poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_erro
 		*script->stop_in_wait = 1;
 	if (step->what == NOTHING || step->what == INTERRUPTED) {
 		batch->max = 99; /* a sloppy source: nothing of this counts */
-		batch->as_tick = true;
+		batch->as_tick = batch->as_stop = true;
 		script->at += step->what == INTERRUPTED && may_wait;
 		return BITACTOR_EMPTY;
 	}
@@ -237,9 +240,10 @@ after_turn(void *context, bitactor_error_t *error)
 	world_t *world = context;
 	bitactor_stats_t stats = probe_stats(world->probe.engine);
 	world->turns++;
-	CHECK_EQ(stats.turns, world->turns);
+	bool by_stop = !bitactor_is_ready(world->probe.engine); /* all turns of it at once */
+	CHECK(by_stop || stats.turns == world->turns);
 	uint64_t done = stats.dispatched + stats.rejected - world->before_turn;
-	if (done > world->most_in_turn)
+	if (done > world->most_in_turn && !by_stop)
 		world->most_in_turn = done;
 	world->before_turn += done;
 	if (!world->no_sink_check && world->turns % 64 == 1)
@@ -816,6 +820,132 @@ test_stop_waiting(void)
 	}
 }
 
+/* The record `nth` from the end, from 1, of those in the sink; kind 0xFFFF: none. */
+static bitactor_record_t
+record_from_end(const probe_sink_t *kept, uint64_t nth)
+{
+	bitactor_record_t records[2] = { { .kind = BITACTOR_RECORD_PAD },
+		                         { .kind = BITACTOR_RECORD_PAD } };
+	for (uint64_t k = 0; k < kept->segments; k++)
+		for (uint32_t at = BITACTOR_HEADER_BYTES;;) {
+			bitactor_record_t record;
+			if (bitactor_record_read(kept->segment[k], 0, at, kept->have[k], false,
+			                         &record, NULL) != BITACTOR_OK)
+				break;
+			at += record.bytes;
+			if (!bitactor_record_is_compared(&record))
+				continue;
+			records[1] = records[0];
+			records[0] = record;
+		}
+	return records[nth - 1];
+}
+
+/* Stopped with 20 signals of a full turn still to do, each emitting one more. */
+static world_t *
+world_stopped(uint64_t stop_turns, uint32_t emitters)
+{
+	world_t *world = world_begin();
+	world->probe.config.queue_slots = world->probe.config.emit_slots = 4096;
+	world_open(world);
+	add_items(&world->script, KIND_SEE, 1004);
+	for (uint32_t i = 0; i < emitters; i++)
+		add_item(&world->script, KIND_EMIT, i)->signal.context = 1;
+	add_step(&world->script, (step_t){ .what = SEND, .count = 1004 + emitters,
+	                                   .own_array = true });
+	add_step(&world->script, (step_t){ .what = END, .status = BITACTOR_ERROR });
+	world->stop_at = 1004;
+	world->session.stop_turns = stop_turns;
+	CHECK_EQ(world_run(world), BITACTOR_OK);
+	CHECK(world->session.stopped);
+	CHECK_EQ(world->turns, stop_turns > 0 ? 2 : 1);
+	return world;
+}
+
+static void
+test_stop_turns(void)
+{
+	SCENARIO("what waits when the session is stopped is worked off, and the door closed") {
+		world_t *world = world_stopped(64, 40);
+		bitactor_stats_t stats = probe_stats(world->probe.engine);
+		CHECK_EQ(stats.queued, 0);
+		CHECK_EQ(stats.dropped, 0);
+		CHECK_EQ(stats.dispatched, 1004 + 40 + 40);
+		CHECK_EQ(bitactor_enqueue(world->probe.engine, &world->script.items[0].signal),
+		         BITACTOR_CLOSED);
+		THEN("the sink has it all before the session returns");
+		CHECK_EQ(records_in_sink(&world->probe.kept), stats.records);
+		world_end(world);
+	}
+	SCENARIO("what would take more turns than that is dropped with a record") {
+		world_t *world = world_stopped(1, 2000);
+		bitactor_stats_t stats = probe_stats(world->probe.engine);
+		CHECK_EQ(stats.queued, 0);
+		CHECK_EQ(stats.dispatched, 2 * 1024);
+		/* 20 + 1004 - 20 of the second turn emitted as well */
+		CHECK_EQ(stats.dropped, 3004 + stats.emitted - 2048);
+		bitactor_record_t last = record_from_end(&world->probe.kept, 1);
+		CHECK_EQ(last.kind, BITACTOR_RECORD_DROP);
+		CHECK_EQ(last.cause, BITACTOR_SOURCE_SHARED);
+		uint64_t shared = last.payload;
+		last = record_from_end(&world->probe.kept, 2);
+		CHECK_EQ(last.kind, BITACTOR_RECORD_DROP);
+		CHECK_EQ(last.cause, BITACTOR_SOURCE_EMIT);
+		CHECK_EQ(last.payload + shared, stats.dropped);
+		world_end(world);
+	}
+	SCENARIO("a session that is to stop nothing leaves what waits, and the door open") {
+		world_t *world = world_stopped(0, 40);
+		CHECK_EQ(bitactor_pending_count(world->probe.engine), 40);
+		CHECK(bitactor_is_ready(world->probe.engine));
+		CHECK_EQ(record_from_end(&world->probe.kept, 1).kind, KIND_EMIT);
+		world_end(world);
+		AND("so does one that was not stopped");
+		world = world_begin();
+		world_open(world);
+		world->session.stop_turns = 64;
+		CHECK_EQ(world_run(world), BITACTOR_OK);
+		CHECK(bitactor_is_ready(world->probe.engine));
+		world_end(world);
+	}
+	SCENARIO("a stop that fails, in the sink or in a callback, ends the session with that") {
+		world_t *world = world_begin();
+		world_open(world);
+		world->stop = 2;
+		world->session.stop_turns = 1;
+		world->fail_turn = 1;
+		world->fail_with = BITACTOR_STALE;
+		CHECK_EQ(world_run(world), BITACTOR_STALE);
+		world_end(world);
+	}
+}
+
+static void
+test_as_stop(void)
+{
+	SCENARIO("a batch that says as_stop is a call of bitactor_stop, its items before it") {
+		for (int drain = 0; drain < 2; drain++) {
+			world_t *world = world_begin();
+			world_open(world);
+			world->session.exact_turns = true;
+			add_items(&world->script, KIND_SEE, 1);
+			add_step(&world->script, (step_t){ .what = SEND, .count = 1, .max = 1,
+			                                   .as_stop = true, .drain = drain != 0,
+			                                   .as_tick = drain != 0 });
+			CHECK_EQ(world_run(world), BITACTOR_OK);
+			bitactor_stats_t stats = probe_stats(world->probe.engine);
+			CHECK_EQ(stats.dispatched, drain);
+			CHECK_EQ(stats.dropped, 1 - drain);
+			CHECK_EQ(world->turns, 1);
+			CHECK(!bitactor_is_ready(world->probe.engine));
+			/* STOP, TURN, the signal; or STOP, DROP */
+			CHECK_EQ(record_from_end(&world->probe.kept, 2).kind,
+			         drain != 0 ? BITACTOR_RECORD_TURN : BITACTOR_RECORD_STOP);
+			world_end(world);
+		}
+	}
+}
+
 /* A handler that emits itself forever, met by the session in one of three places. */
 static void
 check_endless(const step_t *then, uint32_t chains, uint32_t more)
@@ -1021,6 +1151,8 @@ main(int argc, char **argv)
 	test_exact();
 	test_stop();
 	test_stop_waiting();
+	test_stop_turns();
+	test_as_stop();
 	test_endless();
 	test_callbacks();
 	test_failures();

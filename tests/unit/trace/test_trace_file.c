@@ -35,6 +35,9 @@ opening(void)
 		CHECK(strstr(error.text, "nowhere: cannot be opened: No such file") != NULL);
 		CHECK_EQ(try_open(rig_trace("file"), &error), BITACTOR_CORRUPT);
 		CHECK(strstr(error.text, "a trace is a directory") != NULL);
+		CHECK_EQ(try_open(rig_path("file", "x"), &error), BITACTOR_IO);
+		CHECK_EQ(error.os_error, ENOTDIR);
+		CHECK_EQ(try_open(rig_path("file", ""), &error), BITACTOR_IO);
 		CHECK_EQ(try_open(rig_trace("empty"), &error), BITACTOR_IO);
 		CHECK(strstr(error.text, "empty/trace: cannot be opened") != NULL);
 		CHECK_EQ(try_open(rig_trace("folder"), &error), BITACTOR_CORRUPT);

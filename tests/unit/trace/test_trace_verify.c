@@ -480,6 +480,44 @@ lies_of_records(void)
 }
 
 static void
+lies_of_order(void)
+{
+	SCENARIO("a record that is open in a segment that is proved is found") {
+		uint32_t about[ABOUTS];
+		find_records(about);
+		for (int proved = 0; proved < 2; proved++) {
+			uint8_t *copy = memcpy(malloc(whole.count), whole.at, whole.count);
+			uint8_t *there = copy + SEGMENT;
+			memset(there + about[PLAIN] + 24, 0, 8); /* effect and check */
+			if (proved) {
+				bitactor_blake3(there, SEGMENT, there + SEGMENT + 72);
+				rig_recheck_header(there + SEGMENT);
+			}
+			verdict_t verdict = verify_bytes(copy, whole.count);
+			check_place(&verdict, 1, about[PLAIN]);
+			CHECK(strstr(verdict.error.text, "an open record in a sealed") != NULL);
+			free(copy);
+		}
+	}
+	SCENARIO("a text that comes after the first turn is found, also where bytes are proved") {
+		for (uint64_t seed = 1; seed <= 2; seed++) {
+			rig_t rig;
+			rig_open(&rig, "late", seed);
+			rig_send(&rig, 1);
+			CHECK_EQ(bitactor_telemetry_note(rig.engine, BITACTOR_RECORD_PROGRAM,
+			                                 "a\tb\n", 4), BITACTOR_OK);
+			rig_send(&rig, seed == 1 ? 10 : 6000);
+			rig_close(&rig);
+			rig_end(&rig);
+			bitactor_error_t error = { 0 };
+			CHECK_EQ(bitactor_trace_verify(rig_trace("late"), NULL, NULL, &error),
+			         BITACTOR_CORRUPT);
+			CHECK(strstr(error.text, "behind the first TURN") != NULL);
+		}
+	}
+}
+
+static void
 lies_of_headers(void)
 {
 	SCENARIO("a header that lies is found, its CRC being right") {
@@ -741,6 +779,7 @@ main(void)
 	cuts();
 	segments();
 	lies_of_records();
+	lies_of_order();
 	lies_of_headers();
 	example();
 	independent();
