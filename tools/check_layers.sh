@@ -15,7 +15,8 @@ find . \( -name build -o -name .git -o -name third_party \) -prune -o -name '*.[
 sed 's|^\./||' | sort | awk '
 BEGIN {
 	rank["core"] = 1; rank["host"] = 2; rank["error"] = 2
-	rank["session"] = 3; rank["schema"] = 3; rank["trace"] = 4
+	rank["session"] = 3; rank["schema"] = 3; rank["metrics"] = 3
+	rank["trace"] = 4
 	n = split("transport import replay step evidence sim export report module", plug, " ")
 	for (i = 1; i <= n; i++) rank[plug[i]] = 5
 	rank["bench"] = 6; rank["modules"] = 6; rank["examples"] = 6
