@@ -95,14 +95,73 @@ typedef struct bitactor_engine bitactor_engine_t;
 
 /* ---- what the core may not do itself, it asks for ------------------------ */
 
+/* One dispatching thread as its host sees it: what it runs, and whether it may be
+ * taken back.  The engine owns it, one an engine; `busy`, `hold` and `condemned`
+ * are read and written by other threads and by signal handlers, with the
+ * compiler's __atomic operations, relaxed: the host decides on the dispatching
+ * thread itself, so one store of the engine's (busy = 0) decides. */
+typedef struct bitactor_watched {
+	uint64_t busy;      /* number of the dispatch in progress << 1 | it is CONTAINED; 0: none */
+	uint64_t hold;      /* not 0: inside a call into the engine; a fault is the engine's     */
+	uint64_t condemned; /* the host's: the `busy` that it is about to take back              */
+	uint64_t stuck;     /* the host's: the `busy` that it will not take back; else 0         */
+	uint64_t limit_ns;  /* config.hard_limit_ns; 0: none                                      */
+	uint64_t host[8];   /* the host's own                                                    */
+} bitactor_watched_t;
+
+/* How a contained run ended. */
+enum bitactor_outcome_what {
+	BITACTOR_RETURNED  = 0, /* it came back by itself              */
+	BITACTOR_FAULTED   = 1, /* by a fault of its own               */
+	BITACTOR_ABANDONED = 2  /* taken back, over its hard limit     */
+};
+
+typedef struct bitactor_outcome {
+	int32_t  what;    /* enum bitactor_outcome_what                  */
+	int32_t  signal;  /* of a fault: SIGSEGV, SIGBUS, SIGFPE, SIGILL */
+	uint64_t address; /* of a fault: where                           */
+} bitactor_outcome_t;
+
+/* A word of the calling thread that its system clears whenever the thread leaves
+ * its CPU: `armed` is stored there before a dispatch and looked for after it. */
+typedef struct bitactor_witness {
+	uint64_t *word;
+	uint64_t  armed;
+} bitactor_witness_t;
+
+/* Of the calling thread, since it began. */
+typedef struct bitactor_cpu_times {
+	uint64_t cpu_ns;
+	uint64_t voluntary, involuntary; /* times it left its CPU */
+} bitactor_cpu_times_t;
+
 /* Services of the world.  The table is copied; `context` must outlive the
- * engine.  Any entry may be NULL: then time comes from the counter alone and
- * fiber stacks have a canary instead of a guard. */
+ * engine.  Any entry may be NULL: then time comes from the counter alone, fiber
+ * stacks have a canary instead of a guard, no overrun is called preempted, waiting
+ * spins and yields, nothing is contained and no limit is hard. */
 typedef struct bitactor_host {
 	void *context;
 	uint64_t (*now_ns)(void *context); /* the clock; read once a turn, never inside */
 	/* on: make [address, address + bytes) inaccessible; else accessible again. */
 	bool (*protect)(void *context, void *address, size_t bytes, bool on);
+
+	/* The word of this thread; false: there is none.  Once a turn at most. */
+	bool (*witness)(void *context, bitactor_witness_t *witness);
+	bool (*cpu_times)(void *context, bitactor_cpu_times_t *times);
+
+	/* Wait until wake, or until now_ns says `deadline_ns` (UINT64_MAX: no end), or
+	 * for no reason.  A wake that came since the last park ended ends this one. */
+	void (*park)(void *context, uint64_t deadline_ns);
+	void (*wake)(void *context);    /* any thread, and signal handlers; keeps errno      */
+	bool (*barrier)(void *context); /* orders the memory of all threads; false: it cannot */
+
+	/* Call run(argument); come back also when a CONTAINED dispatch in it faults or
+	 * is abandoned, on this stack, with everything between left as it is. */
+	bitactor_outcome_t (*contain)(void *context, bitactor_watched_t *watched,
+	                              void (*run)(void *argument), void *argument);
+	/* Look at `watched` from now on and take a CONTAINED dispatch back that is over
+	 * its limit, or say that it is stuck; or look no more.  False: it cannot. */
+	bool (*watch)(void *context, bitactor_watched_t *watched, bool on);
 } bitactor_host_t;
 
 /* A counter in place of the machine's (rdtsc, cntvct_el0), for tests and
@@ -153,6 +212,7 @@ typedef struct bitactor_config {
 	uint32_t fiber_stack_bytes; /* each, multiple of 4096, at least 16384               65536 */
 	uint32_t budget_ticks;      /* of a handler that names none                             8 */
 	uint32_t flags;             /* enum bitactor_config_flags                               0 */
+	uint64_t hard_limit_ns;     /* a dispatch over it is taken back, or STUCK; 0: no limit   0 */
 	uint64_t seed;              /* of bitactor_random; goes into the trace                  0 */
 	uint8_t  uuid[16];          /* of the trace; all zero: derived from configuration, seed  */
 	uint64_t schema;            /* first 8 bytes of the schema's BLAKE3, little-endian      0 */
