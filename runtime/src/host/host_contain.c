@@ -48,6 +48,8 @@ void __asan_handle_no_return(void);
 #endif
 #ifdef BA_HOST_TSAN
 #include <sanitizer/tsan_interface.h>
+/* The same here; but TSan knows only this one, and must forget the calls in between. */
+#define _longjmp longjmp
 #endif
 
 #ifdef BA_HOST_MACHINE

@@ -248,13 +248,16 @@ as_before(void)
 
 /* ---- stacks ------------------------------------------------------------------------ */
 
+enum { THREADS = 4 };
+static drive_t drives[THREADS];
+
 static void *
 on_thread(void *argument)
 {
 	drive_t *d = argument;
 	for (int i = 0; i < 3; i++) {
 		drive_add(d, overflow, 0);
-		drive_add(d, drive_segv, 0);
+		drive_add(d, drive_segv, (uint64_t)(d - drives)); /* TSan sees the writes */
 		drive_add(d, add, 1);
 	}
 	drive_turn(d);
@@ -278,8 +281,7 @@ mapped_kilobytes(void)
 static void
 threads_overflow(void)
 {
-	enum { THREADS = 4, ROUNDS = 25 };
-	static drive_t drives[THREADS];
+	enum { ROUNDS = 25 };
 	SCENARIO("threads that never had an alternate stack overflow their own, together") {
 		uint64_t before = 0;
 		GIVEN("a hundred short-lived threads, four at a time");
@@ -318,6 +320,7 @@ threads_overflow(void)
 enum { FIBER_BYTES = 65536, GUARD_BYTES = 65536 };
 
 static ba_fiber_t home, fiber;
+static char *fiber_block;
 
 static ba_fiber_t *
 in_fiber(void *argument)
@@ -331,13 +334,10 @@ static DRIVE_NOINLINE void
 run_in_fiber(drive_t *d, uint64_t argument)
 {
 	static drive_handler_t *handler;
-	static char *block;
-	if (block == NULL)
-		block = aligned_alloc(GUARD_BYTES, GUARD_BYTES + FIBER_BYTES);
-	CHECK(d->host->protect(d->host->context, block, GUARD_BYTES, true));
+	(void)d;
 	handler = argument == 0 ? overflow : argument == 1 ? drive_segv : add;
 	ba_fiber_adopt_thread(&home);
-	ba_fiber_prepare(&fiber, block + GUARD_BYTES, FIBER_BYTES, in_fiber, &handler);
+	ba_fiber_prepare(&fiber, fiber_block + GUARD_BYTES, FIBER_BYTES, in_fiber, &handler);
 	ba_fiber_switch(&home, &fiber);
 	ba_fiber_release(&fiber);
 }
@@ -351,6 +351,10 @@ fibers_fault(void)
 		uint64_t rounds = drive_scale(500);
 		GIVEN("a stack of 64 KiB above a guard");
 		drive_open(&drive, 0);
+		const bitactor_host_t *host = drive.host;
+		fiber_block = aligned_alloc(GUARD_BYTES, GUARD_BYTES + FIBER_BYTES);
+		CHECK(fiber_block != NULL);
+		CHECK(host->protect(host->context, fiber_block, GUARD_BYTES, true));
 		WHEN("handlers on it overflow, fault, and work, in turn");
 		for (uint64_t i = 0; i < rounds; i++)
 			for (uint64_t kind = 0; kind < 3; kind++) {
@@ -363,6 +367,8 @@ fibers_fault(void)
 		CHECK_EQ(drive.completed, rounds);
 		CHECK_EQ(drive_one(&drive, overflow, 0).what, BITACTOR_FAULTED);
 		CHECK_EQ(drive_one(&drive, add, 1).what, BITACTOR_RETURNED);
+		CHECK(host->protect(host->context, fiber_block, GUARD_BYTES, false));
+		free(fiber_block);
 	}
 }
 
