@@ -51,6 +51,11 @@
 #endif
 
 #define DRIVE_NOINLINE __attribute__((noinline))
+#if defined(__clang__) && __has_attribute(disable_sanitizer_instrumentation)
+#define DRIVE_UNWATCHED __attribute__((disable_sanitizer_instrumentation))
+#else
+#define DRIVE_UNWATCHED __attribute__((no_sanitize_thread))
+#endif
 
 typedef struct drive drive_t;
 typedef void drive_handler_t(drive_t *drive, uint64_t argument);
