@@ -40,8 +40,7 @@ enum ba_watched_word {
 	BA_WATCHED_NEXT,  /* address of the next in the list                     */
 	BA_WATCHED_SEEN,  /* `busy` at the last look                             */
 	BA_WATCHED_SINCE, /* when it was seen first, ns of the watch's own clock */
-	BA_WATCHED_AGAIN, /* when to send the next signal; 0: none was sent      */
-	BA_WATCHED_GAP    /* ns from the last one to it                          */
+	BA_WATCHED_AGAIN  /* when to send the next signal; 0: none was sent      */
 };
 
 uint64_t ba_host_now_ns(void *context);

@@ -49,8 +49,8 @@ enum { LATE_SIGNAL = SIGURG };
 
 #define PERIOD_LEAST_NS UINT64_C(50000)
 #define PERIOD_MOST_NS  UINT64_C(50000000)
-#define GAP_MOST_NS     UINT64_C(4000000)   /* between two signals to one dispatch      */
-#define STUCK_AFTER_NS  UINT64_C(300000000) /* of signals in vain                       */
+#define RETRY_NS        UINT64_C(500000)    /* between signals to one dispatch          */
+#define STUCK_AFTER_NS  UINT64_C(300000000) /* of signals in vain: 600                  */
 
 static struct {
 	pthread_mutex_t life;      /* held while the thread begins or ends             */
@@ -213,7 +213,6 @@ take_back(bitactor_watched_t *watched, uint64_t busy, uint64_t over_ns)
 	if (own[BA_WATCHED_AGAIN] == 0) {
 		/* relaxed: the signal that follows orders it */
 		__atomic_store_n(&watched->condemned, busy, __ATOMIC_RELAXED);
-		own[BA_WATCHED_GAP] = watch.period_ns;
 	} else if (over_ns >= STUCK_AFTER_NS) {
 		uint64_t expected = busy;
 		/* relaxed: one word, see ba_contain_abandon() */
@@ -225,12 +224,11 @@ take_back(bitactor_watched_t *watched, uint64_t busy, uint64_t over_ns)
 		return;
 	}
 	signal_thread(tid);
-	own[BA_WATCHED_AGAIN] = watch.clock_ns + own[BA_WATCHED_GAP];
-	if (own[BA_WATCHED_GAP] < GAP_MOST_NS)
-		own[BA_WATCHED_GAP] *= 2;
+	own[BA_WATCHED_AGAIN] = watch.clock_ns + RETRY_NS;
 }
 
-static void
+/* True: it is condemned, look again soon. */
+static bool
 look_at(bitactor_watched_t *watched)
 {
 	uint64_t *own = watched->host;
@@ -240,17 +238,28 @@ look_at(bitactor_watched_t *watched)
 		own[BA_WATCHED_SEEN] = busy;
 		own[BA_WATCHED_SINCE] = watch.clock_ns;
 		own[BA_WATCHED_AGAIN] = 0;
-		return;
+		return false;
 	}
 	uint64_t lasted_ns = watch.clock_ns - own[BA_WATCHED_SINCE];
-	if (lasted_ns >= watched->limit_ns)
-		take_back(watched, busy, lasted_ns - watched->limit_ns);
+	if (lasted_ns < watched->limit_ns)
+		return false;
+	take_back(watched, busy, lasted_ns - watched->limit_ns);
+	/* relaxed: a guess when to look */
+	return __atomic_load_n(&watched->condemned, __ATOMIC_RELAXED) == busy;
 }
 
 static bitactor_watched_t *
 next_of(const bitactor_watched_t *watched)
 {
 	return (bitactor_watched_t *)(uintptr_t)watched->host[BA_WATCHED_NEXT];
+}
+
+static void
+wait_until(uint64_t until_ns)
+{
+	struct timespec until = { .tv_sec = (time_t)(until_ns / 1000000000u),
+		                  .tv_nsec = (long)(until_ns % 1000000000u) };
+	(void)pthread_cond_timedwait(&watch.changed, &watch.list, &until);
 }
 
 static void *
@@ -261,18 +270,16 @@ watch_all(void *nothing)
 	(void)prctl(PR_SET_TIMERSLACK, 1); /* ns; else a period is 50 us longer */
 	(void)pthread_mutex_lock(&watch.list);
 	uint64_t last_ns = ba_host_now_ns(NULL);
+	bool soon = false;
 	while (!watch.end) {
-		uint64_t until_ns = last_ns + watch.period_ns;
-		struct timespec until = { .tv_sec = (time_t)(until_ns / 1000000000u),
-			                  .tv_nsec = (long)(until_ns % 1000000000u) };
-		(void)pthread_cond_timedwait(&watch.changed, &watch.list, &until);
+		uint64_t pause_ns = soon && watch.period_ns > RETRY_NS ? RETRY_NS : watch.period_ns;
+		wait_until(last_ns + pause_ns);
 		uint64_t now_ns = ba_host_now_ns(NULL), passed_ns = now_ns - last_ns;
 		last_ns = now_ns;
-		if (passed_ns > 2 * watch.period_ns)
-			passed_ns = 2 * watch.period_ns;
-		watch.clock_ns += passed_ns;
+		watch.clock_ns += passed_ns < 2 * pause_ns ? passed_ns : 2 * pause_ns;
+		soon = false;
 		for (bitactor_watched_t *w = watch.first; w != NULL; w = next_of(w))
-			look_at(w);
+			soon |= look_at(w);
 	}
 	(void)pthread_mutex_unlock(&watch.list);
 	return NULL;
