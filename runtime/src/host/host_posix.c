@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host_posix.c -- the clock of a turn and the guards between stacks.
+/* host_posix.c -- the table of services; the clock of a turn, guards between stacks.
  *
  *      ... stack | guard | stack | guard | stack ...
  *
@@ -11,7 +11,8 @@
  *
  * Installing empties the pages; lifting a guard gives zero pages.
  */
-#include <bitactor/host.h>
+#include "host_private.h"
+#include "host_machine.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -25,8 +26,8 @@ enum { GUARD_INSTALL = 102, GUARD_REMOVE = 103 };
 
 enum guard { GUARD_UNKNOWN, GUARD_MADVISE, GUARD_MPROTECT, GUARD_CANARY };
 
-static uint64_t
-now_ns(void *context)
+uint64_t
+ba_host_now_ns(void *context)
 {
 	(void)context;
 	struct timespec now;
@@ -142,8 +143,17 @@ bitactor_host_posix(void)
 {
 	static const bitactor_host_t host = {
 		.context = NULL,
-		.now_ns = now_ns,
+		.now_ns = ba_host_now_ns,
 		.protect = protect,
+		.witness = ba_host_witness,
+		.cpu_times = ba_host_cpu_times,
+#ifdef BA_HOST_LINUX
+		.barrier = ba_host_barrier,
+#endif
+#ifdef BA_HOST_MACHINE
+		.contain = ba_host_contain,
+		.watch = ba_host_watch,
+#endif
 	};
 	return &host;
 }
