@@ -160,6 +160,28 @@ ba_queue_publish(ba_queue_t *queue, uint64_t position, const bitactor_signal_t *
 	atomic_store_explicit(&slot->sequence, position + 1, memory_order_release);
 }
 
+/* The slot of a claimed position, to be filled in place. */
+static inline ba_slot_t *
+ba_queue_slot(ba_queue_t *queue, uint64_t position)
+{
+	return &queue->slots[position & queue->mask];
+}
+
+/* Publish `count` claimed positions in a row that were filled in place. */
+static inline void
+ba_queue_publish_filled(ba_queue_t *queue, uint64_t position, uint64_t count)
+{
+	ba_slot_t *slots = queue->slots;
+	uint64_t   mask  = queue->mask;
+
+	for (uint64_t end = position + count; position != end;) {
+		ba_slot_t *slot = &slots[position++ & mask];
+		slot->signal.seal = 0; /* as above */
+		/* release: pairs with the acquire in ba_queue_peek; publishes the slot */
+		atomic_store_explicit(&slot->sequence, position, memory_order_release);
+	}
+}
+
 /* The slot at `position` if it is published, else NULL.  Consumer only. */
 static inline ba_slot_t *
 ba_queue_peek(ba_queue_t *queue, uint64_t position)
