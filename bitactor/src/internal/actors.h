@@ -780,6 +780,7 @@ ba_actors_check_monitors(const ba_actors_t *a)
 	BA_ASSERT(in_lists == a->monitor_count);
 	for (uint32_t at = a->free_monitor; at != 0; at = a->monitors[at].next) {
 		BA_ASSERT(at <= a->monitor_limit);
+		BA_ASSERT(a->monitors[at].watcher == 0);
 		BA_ASSERT(a->monitors[at].watched == 0);
 		BA_ASSERT(free_count < a->monitor_limit);
 		free_count++;

@@ -252,6 +252,11 @@ test_escalate(void)
 		CHECK_EQ(ba_actors_count(&table), 0);
 		close_table();
 	}
+}
+
+static void
+test_nobodys(void)
+{
 	SCENARIO("who has no supervisor is stopped and reported") {
 		GIVEN("an actor of nobody's, with a rule for its children");
 		WHEN("it fails itself");
@@ -264,6 +269,11 @@ test_escalate(void)
 		CHECK_EQ(ba_actors_count(&table), 0);
 		close_table();
 	}
+}
+
+static void
+test_escalate_to_rules(void)
+{
 	SCENARIO("an escalation that meets STOP or restart-all") {
 		GIVEN("grand > middle (escalate) > c, and a sister of middle's");
 		WHEN("c fails, grand having no rule, or restart-all");
@@ -312,6 +322,11 @@ test_intensity(void)
 			close_table();
 		}
 	}
+}
+
+static void
+test_intensity_ends(void)
+{
 	SCENARIO("the ends of the range") {
 		GIVEN("most 0; a period of 1 ns; a period of 2^64-1 ns; a time of 2^64-1");
 		WHEN("children fail");
@@ -334,6 +349,11 @@ test_intensity(void)
 		CHECK_EQ(decide(d, 0).what, BA_DECIDED_ROOT); /* time does not go back; if it did */
 		close_table();
 	}
+}
+
+static void
+test_intensity_anew(void)
+{
 	SCENARIO("a supervisor that begins anew counts anew") {
 		GIVEN("root > s > c, both allow one restart in an hour");
 		WHEN("c fails twice, which restarts s, and s has another child that fails");
@@ -388,6 +408,11 @@ test_rules(void)
 		CHECK_EQ(table.rule_count, 1);
 		close_table();
 	}
+}
+
+static void
+test_rule_undone(void)
+{
 	SCENARIO("to change a rule and change it back leaves no trace") {
 		GIVEN("a supervisor that allows 5 in 1,000 ns and has restarted 5 times");
 		WHEN("it is told 2, then STOP, then 16 in 10, and 5 in 1,000 again");
@@ -409,6 +434,11 @@ test_rules(void)
 		CHECK_EQ(decide(c, 1100).what, BA_DECIDED_RESTART_ONE);
 		close_table();
 	}
+}
+
+static void
+test_deciding(void)
+{
 	SCENARIO("deciding changes nothing") {
 		GIVEN("a supervisor with one restart left");
 		WHEN("the same failure is decided on a thousand times");
@@ -697,9 +727,9 @@ test_against_model(uint64_t seed)
 {
 	SCENARIO("decisions are those of a list of all restarts, and a search") {
 		GIVEN("tables of up to 24 actors with up to 8 rules, and the model");
-		WHEN("both spawn, set rules and fail at random, 500 seeds long");
+		WHEN("both spawn, set rules and fail at random, 2000 seeds long");
 		THEN("every event, cell and count is the same; every kind of decision came up");
-		uint64_t seeds = probe_scale(500);
+		uint64_t seeds = probe_scale(2000);
 		wrong = 0;
 		for (uint64_t i = 0; i < seeds && wrong == 0; i++) {
 			one_seed(seed + i);
@@ -722,8 +752,14 @@ main(int argc, char **argv)
 	test_restart_one();
 	test_restart_all();
 	test_escalate();
+	test_nobodys();
+	test_escalate_to_rules();
 	test_intensity();
+	test_intensity_ends();
+	test_intensity_anew();
 	test_rules();
+	test_rule_undone();
+	test_deciding();
 	test_depth();
 	test_against_model(seed);
 	return bdd_close();
