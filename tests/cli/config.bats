@@ -219,6 +219,7 @@ wrong() {
 	configured 2 '{"fibers": 0}' "$fibers"
 	says ask
 	is_silent
+	[ ! -e x.bitrace ]
 	configured 0 '{"fibers": 1}' "$fibers"
 	sound x.bitrace "$fibers"
 }
