@@ -562,7 +562,9 @@ run_all(run_t *run)
 	}
 	int code = status == BITACTOR_OK ? EXIT_AS_ASKED : cmd_fail(&cmd_run, &error);
 
-	(void)bitactor_trace_writer_close(run->writer, NULL);
+	bitactor_trace_writer_t *unused = run->writer; /* of a run that could not be started */
+	run->writer = NULL;
+	bitactor_trace_writer_discard(unused);
 	setup_free(&run->setup);
 	bitactor_import_close(run->import);
 	bitactor_module_unload(run->module);

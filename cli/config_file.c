@@ -7,6 +7,7 @@
 #include "config_file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,6 +168,19 @@ read_text(config_file_t *file)
 	return BITACTOR_OK;
 }
 
+/* What no setting alone says: the door would answer FULL for ever. */
+static bitactor_status_t
+check_together(const config_file_t *file, const bitactor_config_t *config)
+{
+	char what[160];
+	if (config->data_max == 0 || config->data_blocks > 0)
+		return BITACTOR_OK;
+	snprintf(what, sizeof what,
+	         "is 0, but data_max is %" PRIu32 ": a signal with data would wait for ever; "
+	         "set it to 1 at least, or data_max to 0", config->data_max);
+	return wrong_key(file, "data_blocks", 1, what);
+}
+
 static bitactor_status_t
 set_all(const config_file_t *file, json_t *root, bitactor_config_t *config,
         bitactor_loaded_t *module)
@@ -185,7 +199,7 @@ set_all(const config_file_t *file, json_t *root, bitactor_config_t *config,
 		if (status != BITACTOR_OK)
 			return status;
 	}
-	return BITACTOR_OK;
+	return check_together(file, config);
 }
 
 bitactor_status_t

@@ -80,9 +80,10 @@ wrong() {
 }
 
 @test "too little room for outputs: the dispatch fails, the replay has it again" {
-	for i in 1 8 500 1000 4000; do echo "{\"kind\":\"large\",\"payload\":$i}"; done >in
+	# each takes 8 bytes more, rounded up to 8: 504 is the largest for 512
+	for i in 1 8 500 504 505 1000 4000; do echo "{\"kind\":\"large\",\"payload\":$i}"; done >in
 	configured 0 '{"output_max": 512}' "$mixed"
-	json 'it["signals"]["failed"] == 2 and it["signals"]["outputs"] == 3'
+	json 'it["signals"]["failed"] == 3 and it["signals"]["outputs"] == 4'
 	sound x.bitrace "$mixed"
 }
 
@@ -95,18 +96,19 @@ wrong() {
 	json_lines '[line["id"] for line in it] == list(range(1, 501))'
 }
 
-@test "without a block for data a signal with data ends the run, in words" {
-	echo '{"kind":"echo","data":"00"}' >in
-	printf '{"data_blocks": 0}' >config.json
-	run --separate-stderr timeout 120 "$program" run --module "$mixed" --input ndjson:in \
-		--trace x.bitrace --config config.json
-	[ "$status" -ne 0 ] && [ "$status" -ne 124 ]
-	says 'data'
-	[ -n "$stderr" ]
-	try 0 verify x.bitrace
+@test "no block for data that signals may have: exit 2, before anything is read" {
+	wrong 2 '"data_blocks": is 0, but data_max is 64' 'data_max to 0' <<<$'{\n"data_blocks": 0}'
+	wrong 3 '"data_blocks": is 0, but data_max is 8' <<<$'{"data_max":\n8,\n"data_blocks": 0}'
+	wrong 1 '"data_blocks": is 0' <<<'{"data_blocks": 0, "module": {"weight": 2}}'
+	# signals without data need none
 	echo '{"kind":"count","payload":1}' >in
-	configured 0 '{"data_blocks": 0}' "$mixed"
+	configured 0 '{"data_blocks": 0, "data_max": 0}' "$mixed"
 	sound x.bitrace "$mixed"
+	configured 0 '{"data_max": 0}' "$mixed"
+	sound x.bitrace "$mixed"
+	echo '{"kind":"echo","data":"00"}' >in
+	configured 0 '{"data_blocks": 0, "data_max": 0}' "$mixed"
+	json 'it["signals"]["refused"] == 1 and it["signals"]["accepted"] == 0'
 }
 
 @test "the seed decides what is random, and nothing else does" {
@@ -219,6 +221,7 @@ wrong() {
 	configured 2 '{"fibers": 0}' "$fibers"
 	says ask
 	is_silent
+	[ ! -e x.bitrace ]
 	configured 0 '{"fibers": 1}' "$fibers"
 	sound x.bitrace "$fibers"
 }

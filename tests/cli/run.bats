@@ -350,7 +350,9 @@ print("-")')" ]
 		is_silent
 		[ ! -e x.bitrace ]
 	done
-	try 2 run --module "$test_modules/init_fails.so" --input ndjson:/dev/null
+	try 2 run --module "$test_modules/init_fails.so" --input ndjson:/dev/null \
+		--trace x.bitrace
+	[ ! -e x.bitrace ]
 	says 'module init_fails: its init answered STUCK'
 }
 

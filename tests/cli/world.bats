@@ -187,9 +187,10 @@ cut_off() {
 	is_sanitized && skip "a sanitizer needs all addresses"
 	echo '{"segments": 65536}' >config.json # 4 GiB
 	run --separate-stderr bash -c 'ulimit -v 500000; exec "$@"' - "$program" run \
-		--module "$mixed" --input ndjson:/dev/null --config config.json
+		--module "$mixed" --input ndjson:/dev/null --config config.json --trace x.bitrace
 	[ "$status" -eq 3 ]
 	says 'out of memory'
+	[ ! -e x.bitrace ]
 }
 
 @test "standard input, output or error that are closed" {

@@ -71,6 +71,12 @@ void bitactor_trace_writer_last_gasp(bitactor_trace_writer_t *writer,
 bitactor_status_t bitactor_trace_writer_close(bitactor_trace_writer_t *writer,
                                               bitactor_error_t *error);
 
+/* Take the trace back, as if it had never been begun: for a program that cannot go
+ * on before anything happened.  What the writer made is removed; what somebody else
+ * put into the directory stays, and the directory with it.  Releases the writer, as
+ * close does; NULL is allowed. */
+void bitactor_trace_writer_discard(bitactor_trace_writer_t *writer);
+
 /* What the sink met first; its status is BITACTOR_OK if nothing.  The writer's. */
 const bitactor_error_t *bitactor_trace_writer_error(const bitactor_trace_writer_t *writer);
 

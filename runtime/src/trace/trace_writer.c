@@ -42,6 +42,7 @@ enum {
 struct bitactor_trace_writer {
 	int  dir, lock, trace; /* -1: not open */
 	char shown[BA_TRACE_SHOWN_BYTES];
+	char *path;          /* as it was given; to take it back                 */
 	uint8_t uuid[16];
 
 	uint64_t segment;    /* the open one                                     */
@@ -415,22 +416,34 @@ release(bitactor_trace_writer_t *writer)
 	}
 	if (writer->dir >= 0)
 		(void)close(writer->dir);
+	free(writer->path);
 	free(writer);
 }
 
-/* A trace that could not be begun leaves nothing behind. */
-static void
-unmake(bitactor_trace_writer_t *writer, const char *path)
+/* Is it still our directory that stands at the path? */
+static bool
+is_in_place(const bitactor_trace_writer_t *writer)
 {
-	if (writer->dir >= 0) {
-		static const char *const files[] = { "trace", "metadata", ".metadata",
-			                             "host/facts.json" };
-		for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-			(void)unlinkat(writer->dir, files[i], 0);
+	struct stat ours, there;
+	return fstat(writer->dir, &ours) == 0 && lstat(writer->path, &there) == 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+void
+bitactor_trace_writer_discard(bitactor_trace_writer_t *writer)
+{
+	static const char *const files[] = { "trace", "metadata", ".metadata", "host/facts.json",
+		                             ".lock" };
+	if (writer == NULL)
+		return;
+	for (size_t i = 0; i < sizeof files / sizeof files[0] && writer->dir >= 0; i++)
+		(void)unlinkat(writer->dir, files[i], 0);
+	if (writer->dir >= 0)
 		(void)unlinkat(writer->dir, "host", AT_REMOVEDIR);
-	}
+	/* not opened: just made, and by us */
+	if (writer->dir < 0 || is_in_place(writer))
+		(void)rmdir(writer->path); /* fails if there is something in it */
 	release(writer);
-	(void)rmdir(path);
 }
 
 bitactor_status_t
@@ -442,15 +455,20 @@ bitactor_trace_writer_open(const bitactor_trace_options_t *options,
 	if (writer == NULL || options == NULL || options->path == NULL)
 		return bitactor_error_set(error, BITACTOR_ERROR, 0, "trace writer: NULL argument");
 	bitactor_trace_writer_t *opened = calloc(1, sizeof *opened);
-	if (opened == NULL)
+	char *path = strdup(options->path);
+	if (opened == NULL || path == NULL) {
+		free(opened);
+		free(path);
 		return bitactor_error_set(error, BITACTOR_ERROR, 0, "out of memory for a trace");
+	}
+	opened->path = path;
 	opened->dir = opened->lock = opened->trace = -1;
 	memcpy(opened->uuid, options->uuid, sizeof opened->uuid);
 	ba_trace_show_path(options->path, opened->shown);
 
 	if (mkdir(options->path, 0777) != 0) {
 		bitactor_status_t refused = refuse_directory(opened, options->path, errno, error);
-		free(opened);
+		release(opened);
 		return refused;
 	}
 	bitactor_status_t status = take_lock(opened, options->path, error);
@@ -466,7 +484,7 @@ bitactor_trace_writer_open(const bitactor_trace_options_t *options,
 			                            "%s/trace: cannot be made", opened->shown);
 	}
 	if (status != BITACTOR_OK) {
-		unmake(opened, options->path);
+		bitactor_trace_writer_discard(opened);
 		return status;
 	}
 	*writer = opened;

@@ -577,6 +577,42 @@ locks(void)
 }
 
 static void
+taking_back(void)
+{
+	SCENARIO("what was begun can be taken back, and nobody else's file goes with it") {
+		char back[512], away[512]; /* rig_path keeps four */
+		(void)snprintf(back, sizeof back, "%s", rig_trace("back.bitrace"));
+		(void)snprintf(away, sizeof away, "%s", rig_trace("away.bitrace"));
+		for (int in_use = 0; in_use < 3; in_use++) {
+			rig_t rig;
+			rig_remove(back);
+			rig_open(&rig, "back.bitrace", 1);
+			if (in_use > 0)
+				rig_send(&rig, 2000);
+			if (in_use == 2)
+				rig_write(rig_path("back.bitrace", "mine"), "x", 1);
+			bitactor_trace_writer_discard(rig.writer);
+			rig_end(&rig);
+			CHECK_EQ(access(back, F_OK) == 0, in_use == 2);
+		}
+		CHECK_EQ(access(rig_path("back.bitrace", "mine"), F_OK), 0);
+		CHECK(access(rig_path("back.bitrace", "trace"), F_OK) != 0);
+		CHECK(access(rig_path("back.bitrace", "host"), F_OK) != 0);
+		rig_remove(back);
+		WHEN("another directory stands in its place by then");
+		bitactor_trace_writer_t *writer;
+		const bitactor_trace_options_t options = { .path = back, .facts = "{}" };
+		CHECK_EQ(bitactor_trace_writer_open(&options, &writer, NULL), BITACTOR_OK);
+		CHECK_EQ(rename(back, away), 0);
+		CHECK_EQ(mkdir(back, 0777), 0);
+		bitactor_trace_writer_discard(writer);
+		CHECK_EQ(access(back, F_OK), 0);
+		CHECK_EQ(rmdir(away), 0); /* empty by now */
+		bitactor_trace_writer_discard(NULL);
+	}
+}
+
+static void
 beginnings(void)
 {
 	SCENARIO("a trace that cannot be begun leaves nothing behind") {
@@ -649,5 +685,6 @@ main(void)
 	last_gasp();
 	locks();
 	beginnings();
+	taking_back();
 	return bdd_close();
 }
