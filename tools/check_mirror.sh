@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 # source   the test that covers it   # why it has no file of its own
 elsewhere() {
 	sed -e '/^#/d' -e 's/[[:space:]]*#.*//' <<'END'
+bitactor/src/internal/barrier.h    tests/stress/test_store_buffer.c  # what it does needs two cores
 bitactor/src/internal/engine.h     tests/unit/core/test_bitactor.c  # the struct, no code
 bitactor/src/internal/invariant.h  tests/unit/core/test_bitactor.c  # macros all tests use
 bitactor/src/internal/seeing.h     tests/unit/core/test_bitactor.c  # a part of bitactor.c

@@ -60,8 +60,9 @@ look() {
 	BEGIN {
 		is["acquire-load"]  = "^(ldar|ldapr)$"
 		is["release-store"] = "^stlr$"
-		is["acquire-swap"]  = "^(casa|casal|ldaxr|__aarch64_cas8_acq|__aarch64_cas8_acq_rel)$"
-		is["release-swap"]  = "^(casl|casal|stlxr|__aarch64_cas8_rel|__aarch64_cas8_acq_rel)$"
+		swap = "__aarch64_cas8_"
+		is["acquire-swap"]  = "^(casa|casal|ldaxr|" swap "acq|" swap "acq_rel)$"
+		is["release-swap"]  = "^(casl|casal|stlxr|" swap "rel|" swap "acq_rel)$"
 	}
 	NR == FNR { wanted[$1] = $0; next }
 	/^[0-9a-f]+ <.*>:$/ { name = substr($2, 2, length($2) - 3); seen[name] = 1; next }
@@ -83,7 +84,8 @@ look() {
 			for (i = 2; i <= n; i++) need[word[i]]++
 			for (order in is)
 				if (count[name, order] < need[order])
-					complain((count[name, order] + 0) " of " need[order] " " order)
+					complain((count[name, order] + 0) " of " need[order] \
+					         " " order)
 			if (word[n] == "last" && behind[name])
 				complain("stores behind its release")
 		}

@@ -196,6 +196,15 @@ typedef struct common_words {
 	bool     outside;
 } common_words_t;
 
+static inline __attribute__((always_inline)) common_words_t
+common_words_of(const bitactor_engine_t *engine, const ba_chunk_t *chunk)
+{
+	uint32_t flags = chunk->outside ? BITACTOR_RECORD_OUTSIDE : 0;
+	return (common_words_t){ .word0   = ba_word0(engine->turn_number, 0, 0, flags),
+		                 .word1   = (uint64_t)chunk->source << 32,
+		                 .outside = chunk->outside };
+}
+
 /* The common record: one slot, or two with FIELDS. */
 static inline __attribute__((always_inline)) opened_t
 record_open(bitactor_engine_t *engine, bool hw, const ba_slot_t *slot, uint32_t source,
@@ -579,12 +588,7 @@ run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 	ba_turn_t *turn   = &engine->turn;
 	const ba_admitted_t *at  = chunk->at + chunk->from;
 	const ba_admitted_t *end = chunk->at + chunk->count;
-	const common_words_t common = {
-		.word0   = ba_word0(engine->turn_number, 0, 0,
-		                    chunk->outside ? BITACTOR_RECORD_OUTSIDE : 0),
-		.word1   = (uint64_t)chunk->source << 32,
-		.outside = chunk->outside,
-	};
+	const common_words_t common = common_words_of(engine, chunk);
 	bitactor_handler_fn next = at->entry->fn;
 	uint64_t began = each ? ba_engine_counts(engine) : 0;
 	opened_t open = { .at = NULL };
@@ -595,14 +599,13 @@ run_chunk(bitactor_engine_t *engine, const ba_chunk_t *chunk, unsigned mode)
 		bitactor_handler_fn fn = doors ? entry->fn : next;
 		next = at[1].entry->fn;
 
-		if (doors && (entry->flags & BA_ENTRY_DOOR) != 0) {
+		if (doors && (entry->flags & BA_ENTRY_DOOR) != 0)
 			fn = behind_door(engine, at);
-			if (fn == NULL) {
-				reject(engine, at);
-				began = each ? ba_engine_counts(engine) : 0;
-				at++;
-				continue;
-			}
+		if (doors && fn == NULL) {
+			reject(engine, at);
+			began = each ? ba_engine_counts(engine) : 0;
+			at++;
+			continue;
 		}
 		if (record) {
 			open = record_open(engine, hw, at->slot, chunk->source, &common);

@@ -464,7 +464,8 @@ test_every_instruction(const door_t *of)
 		THEN(of->broken ? "signals are lost at some of them"
 		                : "all that was taken comes, in order, and none is refused while "
 		                  "there is room");
-		struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO }, before;
+		struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+		struct sigaction before;
 		uint64_t places = 0, wrong = 0;
 		CHECK_EQ(sigaction(SIGTRAP, &action, &before), 0);
 		for (uint64_t i = 0; i < 10; i++) {

@@ -447,7 +447,8 @@ test_ping_pong(bool (*pass)(void *context), uint64_t strokes)
 		player_send(&ping, 0);
 		player_return(&ping); /* its last one stays with pong */
 		pthread_join(thread, NULL);
-		printf("  %" PRIu64 " strokes, slept %" PRIu64 " + %" PRIu64 " times\n", 2 * strokes,
+		printf("  %" PRIu64 " strokes, slept %" PRIu64 " + %" PRIu64 " times\n",
+		       2 * strokes,
 		       ping.parks, pong.parks);
 		CHECK_EQ(pong.sum, strokes * (strokes - 1));
 		CHECK_EQ(ping.sum, strokes * strokes);

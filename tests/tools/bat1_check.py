@@ -32,6 +32,7 @@ ALWAYS_MEASURED = ("TIMING", "OVERRUN", "WALL", "STATS")
 OWN_SLOTS = {"REJECT": 1, "OVERRUN": 1, "RETRY": 1, "TIMER": 1}
 ASKED_FOR = ("TIMER", "SPAWN", "STOP", "REGISTER")  # from outside, or by a dispatch
 FOLLOW = ("OUTPUT", "DEAD", "QUARANTINE", "ABANDON", "FAULT", "RESTART")
+CAUSED = ("SIGNAL", "REJECT", "RETRY", "RESUME", "ZERO") + ASKED_FOR + FOLLOW
 MAY = {"SIGNAL": FIELDS | HAS_DATA | ZERO_TICK | FAILED | OUTSIDE, "RESUME": FAILED,
        "REJECT": FIELDS | HAS_DATA | OUTSIDE, "SCHEMA": HAS_DATA, "PROGRAM": HAS_DATA,
        "RETRY": FIELDS | HAS_DATA | FAILED | OUTSIDE, "TIMER": FIELDS | OUTSIDE,
@@ -219,7 +220,7 @@ class Walk:
             self.closed = True
 
     def take_cause(self, record):
-        distance = record.name in ("SIGNAL", "REJECT", "RETRY", "RESUME", "ZERO") + ASKED_FOR + FOLLOW
+        distance = record.name in CAUSED
         if record.flags & OUTSIDE or not distance:
             if record.cause == FAR:
                 raise Broken("cause")

@@ -105,7 +105,7 @@ typedef struct bitactor_watched {
 	uint64_t hold;      /* not 0: inside a call into the engine; a fault is the engine's     */
 	uint64_t condemned; /* the host's: the `busy` that it is about to take back              */
 	uint64_t stuck;     /* the host's: the `busy` that it will not take back; else 0         */
-	uint64_t limit_ns;  /* config.hard_limit_ns; 0: none                                      */
+	uint64_t limit_ns;  /* how long a dispatch may take; 0: no limit                         */
 	uint64_t host[8];   /* the host's own                                                    */
 } bitactor_watched_t;
 
@@ -213,7 +213,6 @@ typedef struct bitactor_config {
 	uint32_t fiber_stack_bytes; /* each, multiple of 4096, at least 16384               65536 */
 	uint32_t budget_ticks;      /* of a handler that names none                             8 */
 	uint32_t flags;             /* enum bitactor_config_flags                               0 */
-	uint64_t hard_limit_ns;     /* a dispatch over it is taken back, or STUCK; 0: no limit   0 */
 	uint64_t seed;              /* of bitactor_random; goes into the trace                  0 */
 	uint8_t  uuid[16];          /* of the trace; all zero: derived from configuration, seed  */
 	uint64_t schema;            /* first 8 bytes of the schema's BLAKE3, little-endian      0 */

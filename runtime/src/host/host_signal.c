@@ -72,7 +72,8 @@ ba_signal_chain(int number, siginfo_t *info, void *context)
 
 	if (has_handler && ((before->sa_flags & (int)SA_RESETHAND) == 0 ||
 	                    /* relaxed: as said above */
-	                    !atomic_exchange_explicit(&spent[number], true, memory_order_relaxed))) {
+	                    !atomic_exchange_explicit(&spent[number], true,
+	                                              memory_order_relaxed))) {
 		if ((before->sa_flags & SA_SIGINFO) != 0)
 			before->sa_sigaction(number, info, context);
 		else

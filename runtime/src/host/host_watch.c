@@ -140,7 +140,8 @@ look_at_library(struct dl_phdr_info *object, size_t bytes, void *context)
 		                             "/libpthread", "/libgcc_s", NULL };
 	(void)bytes;
 	struct found *found = context;
-	bool is_libc = has(object->dlpi_name, libc), is_sanitizer = has(object->dlpi_name, sanitizer);
+	bool is_libc = has(object->dlpi_name, libc);
+	bool is_sanitizer = has(object->dlpi_name, sanitizer);
 	found->libc |= is_libc;
 	found->sanitizer |= is_sanitizer;
 	if (is_libc || is_sanitizer || has(object->dlpi_name, other))

@@ -115,7 +115,8 @@ ba_host_cpu_times(void *context, bitactor_cpu_times_t *times)
 	errno = saved_errno;
 	if (done)
 		*times = (bitactor_cpu_times_t){
-			.cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec,
+			.cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) +
+			          (uint64_t)cpu.tv_nsec,
 			.voluntary = (uint64_t)usage.ru_nvcsw,
 			.involuntary = (uint64_t)usage.ru_nivcsw,
 		};

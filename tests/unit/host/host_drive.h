@@ -50,7 +50,7 @@
 #define DRIVE_LEAVES_PROGRAM 1
 #endif
 
-#define DRIVE_NOINLINE __attribute__((noinline))
+#define DRIVE_NOINLINE __attribute__((noinline, unused))
 #if defined(__clang__) && __has_attribute(disable_sanitizer_instrumentation)
 #define DRIVE_UNWATCHED __attribute__((disable_sanitizer_instrumentation))
 #else

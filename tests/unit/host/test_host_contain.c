@@ -291,7 +291,8 @@ threads_overflow(void)
 			pthread_t threads[THREADS];
 			for (int i = 0; i < THREADS; i++) {
 				drive_open(&drives[i], 0);
-				CHECK_EQ(pthread_create(&threads[i], NULL, on_thread, &drives[i]), 0);
+				CHECK_EQ(pthread_create(&threads[i], NULL, on_thread,
+				                        &drives[i]), 0);
 			}
 			for (int i = 0; i < THREADS; i++) {
 				CHECK_EQ(pthread_join(threads[i], NULL), 0);

@@ -44,6 +44,14 @@ loop(drive_t *d, uint64_t argument)
 		__asm__ volatile("" : : : "memory");
 }
 
+/* What is taken back in there leaves a block behind: LeakSanitizer is right, and told. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:loop_in_malloc";
+}
+
 static DRIVE_NOINLINE void
 loop_in_malloc(drive_t *d, uint64_t argument)
 {
@@ -147,7 +155,7 @@ race(void)
 		WHEN("they race with the watch");
 		for (uint64_t i = 0; i < count; i++) {
 			uint64_t random = drive_random(&state);
-			uint64_t rounds = random % 64 == 0 ? random >> 32 & 0x1FFFFF : random >> 32 & 0xFF;
+			uint64_t rounds = random >> 32 & (random % 64 == 0 ? 0x1FFFFF : 0xFF);
 			before = drive.completed;
 			(void)drive_one(&drive, work, rounds);
 			sum += drive.completed != before ? rounds : 0;
@@ -235,9 +243,9 @@ stuck(void)
 		(void)drive_one(&drive, until_stuck, 5);
 		CHECK_EQ(drive.sum, 5);
 		CHECK_EQ(stuck_of(&drive), drive.number << 1);
-		CHECK_EQ(drive.watched.condemned, 0);
+		CHECK_EQ(__atomic_load_n(&drive.watched.condemned, __ATOMIC_RELAXED), 0);
 		AND("outside contain just the same");
-		drive.watched.stuck = 0;
+		__atomic_store_n(&drive.watched.stuck, 0, __ATOMIC_RELAXED);
 		drive_add(&drive, until_stuck, 6);
 		drive_inner(&drive);
 		CHECK_EQ(drive.sum, 11);

@@ -161,7 +161,8 @@ test_letters(void)
 		CHECK_EQ(bitactor_dead_letter_take(probe.engine, &letter, data, 23), BITACTOR_FULL);
 		CHECK_EQ(letter.signal.data_bytes, 24);
 		for (uint64_t i = 3; i <= 6; i++) {
-			CHECK_EQ(bitactor_dead_letter_take(probe.engine, &letter, data, sizeof data),
+			CHECK_EQ(bitactor_dead_letter_take(probe.engine, &letter, data,
+			                                   sizeof data),
 			         BITACTOR_OK);
 			CHECK_EQ(letter.signal.payload, i);
 		}
@@ -237,7 +238,8 @@ test_stop(void)
 	SCENARIO("a failure that stops the engine") {
 		GIVEN("the policy STOP, and signals behind the one that fails");
 		WHEN("it fails");
-		THEN("the others are dropped with a record, the door is closed, the ledger adds up");
+		THEN("the others are dropped with a record, the door is closed, and the ledger "
+		     "adds up");
 		open_probe(0, BITACTOR_FAILURE_STOP, 99, 16);
 		for (uint64_t i = 1; i <= 5; i++)
 			probe_send(probe.engine, BAD, i);

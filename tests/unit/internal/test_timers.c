@@ -314,6 +314,11 @@ test_periods(void)
 			}
 			end();
 		}
+}
+
+static void
+test_grid(void)
+{
 	SCENARIO("12: no drift") {
 		GIVEN("a period of 1 ms and turns that come up to 0.9 ms late, 1,000 times");
 		WHEN("they fire");
@@ -574,7 +579,8 @@ test_errors(void)
 		WHEN("a policy does not fit its period, or the due is the end of time");
 		THEN("ERROR, also when there is no room; one ns less is OK");
 		ba_timer_spec_t bad[] = {
-			spec_of(1, 200, 0, BA_TIMER_SKIP),     spec_of(1, 200, 0, BA_TIMER_CATCH_UP),
+			spec_of(1, 200, 0, BA_TIMER_SKIP),
+			spec_of(1, 200, 0, BA_TIMER_CATCH_UP),
 			spec_of(1, 200, 5, BA_TIMER_ONCE),     spec_of(1, 200, 5, 4),
 			spec_of(1, 200, 0, BA_TIMER_COALESCE), spec_of(1, BA_TIMER_NEVER, 0, 0),
 			spec_of(1, BA_TIMER_NEVER - 100, 0, 0)
@@ -707,6 +713,11 @@ test_undo(uint64_t seed)
 		probe_block_give(memory_a, ba_timers_bytes(ROOM));
 		probe_block_give(memory_b, ba_timers_bytes(ROOM));
 	}
+}
+
+static void
+test_high_water(void)
+{
 	SCENARIO("high water is what was armed for good") {
 		GIVEN("room for 4, one committed");
 		WHEN("three more are armed and undone");
@@ -1028,7 +1039,8 @@ test_many(uint64_t seed)
 			for (uint32_t i = 0; i < n; i++, fired++) {
 				const ba_timer_firing_t *firing = ba_timers_due_at(&timers, i);
 				wrong += firing->due_ns < due ||
-				         (firing->due_ns == due && fired > 0 && firing->order <= order);
+				         (firing->due_ns == due && fired > 0 &&
+				          firing->order <= order);
 				wrong += firing->slot.signal.payload % 3 == 0;
 				sum -= firing->slot.signal.payload;
 				due   = firing->due_ns;
@@ -1145,6 +1157,7 @@ main(int argc, char **argv)
 	test_take_back();
 	test_now();
 	test_periods();
+	test_grid();
 	test_starvation();
 	test_cancel();
 	test_again();
@@ -1152,6 +1165,7 @@ main(int argc, char **argv)
 	test_errors();
 	test_assertions();
 	test_undo(seed);
+	test_high_water();
 	test_against_model(seed, 1, false);
 	test_against_model(seed, 7, false);
 	test_against_model(seed, MODEL_MOST, false);

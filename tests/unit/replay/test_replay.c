@@ -700,7 +700,8 @@ edit_stop(forge_t *forge, size_t at)
 static size_t
 edit_register(forge_t *forge, size_t at)
 {
-	forged_t one = { .record   = { .kind = BITACTOR_RECORD_REGISTER, .payload = 1 },
+	forged_t one = { .record   = { .kind = BITACTOR_RECORD_REGISTER, .payload = 1,
+		                       .flags = BITACTOR_RECORD_OUTSIDE },
 		         .turn     = forge->at[at].turn,
 		         .cause_at = SIZE_MAX };
 	(void)forge_insert(forge, at, &one);
