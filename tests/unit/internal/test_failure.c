@@ -38,6 +38,7 @@ open_probe(uint8_t retries, uint8_t on_failure, uint32_t fail_first, uint32_t le
 	probe_config(&probe);
 	probe.config.dead_letters = letters;
 	probe.config.data_max     = DATA_MAX;
+	probe_counter(&probe, 1000000000); /* it stands still: nobody is over budget */
 	probe_open(&probe);
 	failing    = (failing_t){ .fail_first = fail_first, .last = UINT64_MAX };
 	seen.count = 0;
