@@ -752,7 +752,7 @@ test_watchers(void)
 
 /* ---- size ------------------------------------------------------------ */
 
-enum { SMALL_STACK = 65536 };
+enum { SMALL_STACK = 128 * 1024 };
 
 static void
 on_small_stack(void *(*fn)(void *))

@@ -460,7 +460,7 @@ test_deciding(void)
 
 /* ---- depth ----------------------------------------------------------- */
 
-enum { LEVELS = 10000, SMALL_STACK = 65536 };
+enum { LEVELS = 10000, SMALL_STACK = 128 * 1024 };
 
 static uint32_t deep_top, deep_lowest, deep_bad;
 
