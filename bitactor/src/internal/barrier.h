@@ -8,8 +8,8 @@
  *      read B                         read A              one of them sees the other
  *
  * Between a store and a later load even x86-64 promises no order: the store may
- * still be in the core's store buffer when the load is done.  A full barrier on
- * either side costs about 20 ns each time.  Instead the rare side asks the host
+ * still be in the core's store buffer when the load is done.  A full barrier on the
+ * often side would double the cost of a send.  Instead the rare side asks the host
  * that every thread of the process pass a full barrier between two of its
  * instructions (Linux: membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED); what a
  * thread did before that point is then seen, and after it the thread sees B.
