@@ -103,8 +103,9 @@ typedef struct bitactor_engine bitactor_engine_t;
 typedef struct bitactor_watched {
 	uint64_t busy;      /* number of the dispatch in progress << 1 | it is CONTAINED; 0: none */
 	uint64_t hold;      /* not 0: inside a call into the engine; a fault is the engine's     */
-	uint64_t condemned; /* the host's: the `busy` that it is about to take back              */
-	uint64_t stuck;     /* the host's: the `busy` that it will not take back; else 0         */
+	uint64_t condemned; /* the host's: the `busy` that it is about to take back; else 0      */
+	uint64_t stuck;     /* the host says here which `busy` it will not take back; it may be  */
+	                    /* over by then, so compare; the engine sets it back to 0            */
 	uint64_t limit_ns;  /* how long a dispatch may take; 0: no limit                         */
 	uint64_t host[8];   /* the host's own                                                    */
 } bitactor_watched_t;
@@ -123,7 +124,8 @@ typedef struct bitactor_outcome {
 } bitactor_outcome_t;
 
 /* A word of the calling thread that its system clears whenever the thread leaves
- * its CPU: `armed` is stored there before a dispatch and looked for after it. */
+ * its CPU or gets a signal: `armed` is stored there before a dispatch and looked for
+ * after it.  Store 0 when the last look is done: armed, it points into the host. */
 typedef struct bitactor_witness {
 	uint64_t *word;
 	uint64_t  armed;
@@ -156,7 +158,8 @@ typedef struct bitactor_host {
 	bool (*barrier)(void *context); /* orders the memory of all threads; false: it cannot */
 
 	/* Call run(argument); come back also when a CONTAINED dispatch in it faults or
-	 * is abandoned, on this stack, with everything between left as it is. */
+	 * is abandoned, on this stack, with everything between left as it is and `busy`
+	 * 0.  Only the innermost contain of a thread counts, and only while `hold` is 0. */
 	bitactor_outcome_t (*contain)(void *context, bitactor_watched_t *watched,
 	                              void (*run)(void *argument), void *argument);
 	/* Look at `watched` from now on and take a CONTAINED dispatch back that is over

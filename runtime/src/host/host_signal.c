@@ -70,10 +70,10 @@ ba_signal_chain(int number, siginfo_t *info, void *context)
 	bool has_handler = (before->sa_flags & SA_SIGINFO) != 0 ||
 	                   (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN);
 
-	if (has_handler && ((before->sa_flags & (int)SA_RESETHAND) == 0 ||
-	                    /* relaxed: as said above */
-	                    !atomic_exchange_explicit(&spent[number], true,
-	                                              memory_order_relaxed))) {
+	bool is_once = (before->sa_flags & (int)SA_RESETHAND) != 0;
+	/* relaxed: as said above */
+	if (has_handler &&
+	    !(is_once && atomic_exchange_explicit(&spent[number], true, memory_order_relaxed))) {
 		if ((before->sa_flags & SA_SIGINFO) != 0)
 			before->sa_sigaction(number, info, context);
 		else

@@ -211,12 +211,16 @@ take_back(bitactor_watched_t *watched, uint64_t busy, uint64_t over_ns)
 		say_stuck(watched, busy);
 		return;
 	}
+	/* relaxed: one word, see ba_contain_abandon() */
+	uint64_t condemned = __atomic_load_n(&watched->condemned, __ATOMIC_RELAXED);
 	if (own[BA_WATCHED_AGAIN] == 0) {
 		/* relaxed: the signal that follows orders it */
 		__atomic_store_n(&watched->condemned, busy, __ATOMIC_RELAXED);
+	} else if (condemned != busy) {
+		return; /* it has been taken, and is landing; or was said to be stuck */
 	} else if (over_ns >= STUCK_AFTER_NS) {
 		uint64_t expected = busy;
-		/* relaxed: one word, see ba_contain_abandon() */
+		/* relaxed: as above */
 		if (__atomic_compare_exchange_n(&watched->condemned, &expected, 0, false,
 		                                __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			say_stuck(watched, busy);
