@@ -44,9 +44,10 @@ extern "C" {
  *              no limit, none of that name, no thread to be had, or a child of fork.
  *              `limit_ns` is read when it is turned on.  A dispatch is taken back
  *              1 to 1.5 limits after it began, but not inside the C library, the
- *              loader, the vDSO or a sanitizer: where it stays there for 300 ms
- *              more, it is `stuck`.  Either or: what is said to be stuck is never
- *              abandoned.  Limits under 0.1 ms are seen late
+ *              loader, the vDSO or a sanitizer: where it is found there 300 times
+ *              more, and for 300 ms, it is `stuck`; also after 3 s.  Either or: what
+ *              is said to be stuck is never abandoned.  Limits under 0.1 ms are seen
+ *              late
  *   park, wake NULL
  */
 const bitactor_host_t *bitactor_host_posix(void);

@@ -151,6 +151,23 @@ divert(struct recovery *point, ucontext_t *context, bitactor_outcome_t outcome)
 	ba_context_set_mask(context, &point->mask);
 }
 
+/* For each that is condemned, also where it is not the innermost. */
+void
+ba_contain_count_try(void)
+{
+	/* acquire: as in point_in_reach() */
+	const struct recovery *point = atomic_load_explicit(&self.innermost, memory_order_acquire);
+	if (point == NULL || point->tid != (pid_t)syscall(SYS_gettid))
+		return;
+	for (; point != NULL; point = point->outer) {
+		/* relaxed: numbers; this thread alone counts up */
+		bitactor_watched_t *watched = point->watched;
+		if (__atomic_load_n(&watched->condemned, __ATOMIC_RELAXED) != 0)
+			(void)__atomic_fetch_add(&watched->host[BA_WATCHED_TRIES], 1,
+			                         __ATOMIC_RELAXED);
+	}
+}
+
 bool
 ba_contain_abandon(void *context)
 {

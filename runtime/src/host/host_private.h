@@ -33,10 +33,11 @@
 #define BA_HOST_TSAN
 #endif
 
-/* bitactor_watched_t.host[]: the first is written by the thread in contain and read by
- * the watch thread, the others belong to the watch thread under its lock. */
+/* bitactor_watched_t.host[]: the first two are written by the thread in contain and read
+ * by the watch thread, the others belong to the watch thread under its lock. */
 enum ba_watched_word {
 	BA_WATCHED_TID,   /* of the thread in contain; 0: none                   */
+	BA_WATCHED_TRIES, /* signals that came while it was condemned            */
 	BA_WATCHED_NEXT,  /* address of the next in the list                     */
 	BA_WATCHED_SEEN,  /* `busy` at the last look                             */
 	BA_WATCHED_SINCE, /* when it was seen first, ns of the watch's own clock */
@@ -61,6 +62,9 @@ void ba_signal_chain(int number, siginfo_t *info, void *context);
 
 /* Did an instruction of this thread raise it? */
 bool ba_signal_is_fault(int number, const siginfo_t *info);
+
+/* In a signal handler: a signal of the watch came, to this thread's own dispatches. */
+void ba_contain_count_try(void);
 
 /* In a signal handler, with what it interrupted: if this thread runs a dispatch that is
  * condemned, make the context go on in contain, which then answers ABANDONED. */

@@ -6,7 +6,7 @@
  *        the same for a limit:
  *          condemned = busy; signal  -------->  busy == condemned, and not in a library?
  *          look again, signal again                yes: condemned = 0, landing
- *        300 ms more:                              no:  go on
+ *        300 ms and 300 tries more:                no:  go on
  *          condemned = 0; stuck = busy
  *
  * Who is in time is never disturbed: it is only looked at.  A signal that comes too late
@@ -19,6 +19,9 @@
  * only what lies in shared objects (modules).  A function of the handler's that a
  * library has called (a comparison, for qsort) is not recognised: a CONTAINED handler
  * does not do that.
+ *
+ * A try is a signal that the thread got; one that has no CPU gets none, and is given more
+ * time, 3 s at most: it may sleep where no signal reaches it.
  *
  * The watch has a clock of its own, which goes on by two periods a look at most: a
  * process that was stopped, or a watch thread that did not get a CPU, blames nobody.
@@ -50,7 +53,9 @@ enum { LATE_SIGNAL = SIGURG };
 #define PERIOD_LEAST_NS UINT64_C(50000)
 #define PERIOD_MOST_NS  UINT64_C(50000000)
 #define RETRY_NS        UINT64_C(500000)    /* between signals to one dispatch          */
-#define STUCK_AFTER_NS  UINT64_C(300000000) /* of signals in vain: 600                  */
+#define STUCK_AFTER_NS  UINT64_C(300000000) /* of signals in vain, and as many tries:   */
+#define STUCK_TRIES     UINT64_C(300)
+#define STUCK_SURELY_NS UINT64_C(3000000000)
 
 static struct {
 	pthread_mutex_t life;      /* held while the thread begins or ends             */
@@ -93,8 +98,11 @@ on_late(int number, siginfo_t *info, void *context)
 	int saved_errno = errno;
 	if (info->si_code != SI_QUEUE || info->si_value.sival_ptr != &mark)
 		ba_signal_chain(number, info, context);
-	else if (!is_in_library(ba_context_pc(context)))
-		(void)ba_contain_abandon(context);
+	else {
+		ba_contain_count_try();
+		if (!is_in_library(ba_context_pc(context)))
+			(void)ba_contain_abandon(context);
+	}
 	errno = saved_errno;
 }
 
@@ -200,6 +208,14 @@ say_stuck(bitactor_watched_t *watched, uint64_t busy)
 		__atomic_store_n(&watched->stuck, busy, __ATOMIC_RELAXED);
 }
 
+static bool
+is_hopeless(const bitactor_watched_t *watched, uint64_t over_ns)
+{
+	/* relaxed: a number of the dispatching thread's */
+	uint64_t tries = __atomic_load_n(&watched->host[BA_WATCHED_TRIES], __ATOMIC_RELAXED);
+	return over_ns >= STUCK_SURELY_NS || (over_ns >= STUCK_AFTER_NS && tries >= STUCK_TRIES);
+}
+
 /* It is over its limit, by `over_ns`. */
 static void
 take_back(bitactor_watched_t *watched, uint64_t busy, uint64_t over_ns)
@@ -214,11 +230,12 @@ take_back(bitactor_watched_t *watched, uint64_t busy, uint64_t over_ns)
 	/* relaxed: one word, see ba_contain_abandon() */
 	uint64_t condemned = __atomic_load_n(&watched->condemned, __ATOMIC_RELAXED);
 	if (own[BA_WATCHED_AGAIN] == 0) {
-		/* relaxed: the signal that follows orders it */
+		/* relaxed: the signal that follows orders them */
+		__atomic_store_n(&own[BA_WATCHED_TRIES], 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&watched->condemned, busy, __ATOMIC_RELAXED);
 	} else if (condemned != busy) {
 		return; /* it has been taken, and is landing; or was said to be stuck */
-	} else if (over_ns >= STUCK_AFTER_NS) {
+	} else if (is_hopeless(watched, over_ns)) {
 		uint64_t expected = busy;
 		/* relaxed: as above */
 		if (__atomic_compare_exchange_n(&watched->condemned, &expected, 0, false,
