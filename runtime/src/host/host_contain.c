@@ -5,9 +5,9 @@
  *        enter()      . . . . . . . . . . . . . . . . . . . . . . . . . . . sp
  *          run()
  *            a handler: fault!  ---> signal handler, on the alternate stack:
- *                                    pc = landing, sp, mask; returns
+ *                                    pc = landing, sp; returns
  *        landing()    <-------------------'  control bits, then _longjmp
- *      contain()      returns what happened
+ *      contain()      puts the mask back, returns what happened
  *
  * The signal handler jumps nowhere: it rewrites the context that it interrupted and
  * returns, so the kernel's idea of the signal ends as usual, and the alternate stack is
@@ -148,7 +148,6 @@ divert(struct recovery *point, ucontext_t *context, bitactor_outcome_t outcome)
 	/* relaxed: read on this thread alone, after this handler */
 	atomic_store_explicit(&self.innermost, NULL, memory_order_relaxed);
 	ba_context_divert(context, (uintptr_t)landing, point->sp);
-	ba_context_set_mask(context, &point->mask);
 }
 
 /* For each that is condemned, also where it is not the innermost. */
@@ -314,10 +313,12 @@ enter(struct recovery *point, void (*run)(void *argument), void *argument)
 	atomic_store_explicit(&self.innermost, point->outer, memory_order_relaxed);
 }
 
-/* After the landing: the dispatch is over, the outer point counts again. */
+/* After the landing: the dispatch is over, the outer point counts again.  The mask of
+ * signals is put back here: valgrind takes none from a context. */
 static bitactor_outcome_t
 settle(struct recovery *point)
 {
+	(void)pthread_sigmask(SIG_SETMASK, &point->mask, NULL);
 	/* release: pairs with the watch thread's acquire of the thread id, below */
 	__atomic_store_n(&point->watched->busy, 0, __ATOMIC_RELEASE);
 	/* release: pairs with the acquire in point_in_reach() */

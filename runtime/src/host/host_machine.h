@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 #include <ucontext.h>
 
 /* A function that runs where the sanitizers believe somebody else's frame to be. */
@@ -105,12 +104,5 @@ ba_context_divert(ucontext_t *context, uintptr_t pc, uintptr_t sp)
 }
 
 #endif
-
-/* The kernel's mask is 64 bits; sigset_t has room for more than the context has. */
-static inline void
-ba_context_set_mask(ucontext_t *context, const sigset_t *mask)
-{
-	memcpy(&context->uc_sigmask, mask, 8);
-}
 
 #endif
