@@ -63,7 +63,7 @@ typedef struct bitactor_metrics_given {
 typedef struct bitactor_metrics_sums {
 	uint64_t samples;
 	uint64_t elapsed_ns;     /* time from the sample before to each of these           */
-	uint64_t executed;       /* dispatches, failed ones too; what nobody took is none  */
+	uint64_t executed;       /* dispatches, failed ones and retries too; no rejections */
 	uint64_t failed;         /* of these: those that did not answer OK                 */
 	uint64_t timed;          /* of these: those whose time is known                    */
 	uint64_t timed_ns;       /* that they took together; exact to 1 ns, whatever it is */

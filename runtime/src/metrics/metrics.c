@@ -92,7 +92,7 @@ totals_of(const bitactor_engine_t *engine, const bitactor_stats_t *stats,
 {
 	bitactor_clock_info_t     clock  = { .hz = 0 };
 	bitactor_metrics_totals_t totals = *last;
-	totals.executed = stats->dispatched;
+	totals.executed = stats->dispatched + stats->retried; /* `failed` is of both */
 	totals.failed   = stats->failed;
 	if (given == NULL)
 		return totals;

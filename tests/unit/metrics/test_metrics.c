@@ -446,6 +446,41 @@ test_restart(void)
 	}
 }
 
+/* Fails until it was called as often as the signal says. */
+static bitactor_status_t
+work_at_last(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
+{
+	uint64_t *calls = state;
+	(void)turn;
+	return ++*calls >= signal->payload ? BITACTOR_OK : BITACTOR_ERROR;
+}
+
+static void
+test_retries(void)
+{
+	SCENARIO("a dispatch that is made again is one more, in the whole and in its part") {
+		GIVEN("a handler with two retries");
+		WHEN("it fails twice and answers OK at the third call");
+		THEN("three were executed and two failed: a third of them with success");
+		uint64_t calls = 0, ppm = 0;
+		open_engine(1000);
+		const bitactor_handler_t handler = { .fn = work_at_last, .state = &calls,
+			                             .kind = WORK, .retries = 2 };
+		CHECK_EQ(bitactor_register_handler(probe.engine, &handler), BITACTOR_OK);
+		CHECK_EQ(bitactor_metrics_init(&metrics, NULL, 0), BITACTOR_OK);
+		sample(0);
+		probe_send(probe.engine, WORK, 3);
+		CHECK_EQ(probe_drain(probe.engine, 64), 1);
+		sample(1);
+		bitactor_metrics_window_t window = window_of(1, 1, BITACTOR_OK);
+		CHECK_EQ(window.sums.executed, 3);
+		CHECK_EQ(window.sums.failed, 2);
+		CHECK_EQ(bitactor_metrics_success_ppm(&window, &ppm), BITACTOR_OK);
+		CHECK_EQ(ppm, 333333);
+		probe_close(&probe);
+	}
+}
+
 static void
 test_rounding(void)
 {
@@ -577,6 +612,7 @@ main(int argc, char **argv)
 	test_ring_reuse();
 	test_step_back();
 	test_restart();
+	test_retries();
 	test_rounding();
 	test_large_sums();
 	test_days(seed);
