@@ -347,6 +347,16 @@ ba_engine_lock(bitactor_engine_t *engine)
 	return BITACTOR_OK;
 }
 
+/* How public calls begin that may not come from inside a turn: ERROR for NULL, CLOSED
+ * for an engine that is gone, else as ba_engine_lock. */
+bitactor_status_t
+ba_engine_enter(bitactor_engine_t *engine)
+{
+	if (engine == NULL)
+		return BITACTOR_ERROR;
+	return ba_engine_is_live(engine) ? ba_engine_lock(engine) : BITACTOR_CLOSED;
+}
+
 /* As ba_engine_lock, but BUSY when another thread has it. */
 static bitactor_status_t
 try_lock(bitactor_engine_t *engine)
@@ -875,6 +885,8 @@ tick_run(bitactor_engine_t *engine, const bitactor_signal_t *signal, bitactor_re
 	(void)ba_chunk_run(engine, &chunk);
 	(void)ba_engine_exchange_current(before);
 	BA_VERIFY((ba_engine_check(engine), true));
+	if (engine->stop_asked)
+		(void)stop_finish(engine);
 
 	bool over = ba_is_over(turn->spent_counts, entry);
 	if (result != NULL)

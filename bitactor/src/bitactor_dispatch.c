@@ -389,7 +389,7 @@ settle_one(bitactor_engine_t *engine, const ba_admitted_t *at, const void *state
 	turn->status = status;
 	if (status != BITACTOR_OK) {
 		ba_count_add(&engine->failed, 1);
-		ba_count_add(&at->entry->failed, 1);
+		ba_count_add(&entry->failed, 1);
 		drop_staged(engine);
 	} else {
 		commit_emits(engine);
@@ -439,16 +439,18 @@ static __attribute__((noinline)) void
 settle(bitactor_engine_t *engine, const ba_admitted_t *at, void *state, bitactor_status_t status,
        opened_t open)
 {
+	/* a fiber's failure is its own kind's, whatever signal it had come for */
+	bool        fiber = (engine->turn.dirty & BA_DIRTY_FIBER) != 0;
+	ba_entry_t *entry = fiber ? engine->turn.cell : at->entry;
 	if (settle_one(engine, at, state, status, open))
 		return;
-	const ba_entry_t *entry = at->entry;
 	uint32_t attempts = 1;
 	while (attempts <= entry->retries) {
 		attempts++;
 		if (retry(engine, at, state, attempts))
 			return;
 	}
-	failure_policy(engine, at, attempts);
+	failure_policy(engine, entry, at->slot, attempts);
 }
 
 /* A signal that nobody is registered for, or nobody who may be called. */

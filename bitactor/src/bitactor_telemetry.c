@@ -424,11 +424,7 @@ ba_record_put(bitactor_engine_t *engine, const ba_record_spec_t *spec)
 static bitactor_status_t
 recorder_enter(bitactor_engine_t *engine)
 {
-	if (engine == NULL)
-		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
-	bitactor_status_t status = ba_engine_lock(engine);
+	bitactor_status_t status = ba_engine_enter(engine);
 	if (status != BITACTOR_OK)
 		return status;
 	status = engine->recorder.ring == NULL ? BITACTOR_UNSUPPORTED
@@ -593,13 +589,9 @@ ring_root_is_good(const bitactor_engine_t *engine, uint64_t segment)
 bitactor_status_t
 bitactor_telemetry_check(const bitactor_engine_t *engine, uint64_t *segment, uint32_t *offset)
 {
-	if (engine == NULL)
-		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
 	/* the lock is the engine's only part that a reader changes */
 	bitactor_engine_t *locked = (bitactor_engine_t *)(uintptr_t)engine;
-	bitactor_status_t status = ba_engine_lock(locked);
+	bitactor_status_t status = ba_engine_enter(locked);
 	if (status != BITACTOR_OK)
 		return status;
 	const ba_recorder_t *recorder = &engine->recorder;

@@ -367,6 +367,7 @@ bool ba_engine_is_dispatching(const bitactor_engine_t *engine); /* and in a hand
 bitactor_engine_t *ba_engine_exchange_current(bitactor_engine_t *engine);
 void ba_engine_check(const bitactor_engine_t *engine);
 bitactor_status_t ba_engine_lock(bitactor_engine_t *engine);
+bitactor_status_t ba_engine_enter(bitactor_engine_t *engine); /* the same, any pointer */
 void ba_engine_unlock(bitactor_engine_t *engine);
 uint64_t ba_engine_now(bitactor_engine_t *engine);
 bitactor_status_t ba_signal_check(const bitactor_engine_t *engine,

@@ -72,23 +72,27 @@ quarantine(bitactor_engine_t *engine, ba_entry_t *entry, enum bitactor_quarantin
 	                                           .payload = reason });
 }
 
-/* It failed, and so did all its retries: `attempts` in all, the last one's record is
- * one seq back. */
+/* The handler of this entry failed, and so did all its retries: `attempts` in all, the
+ * last one's record is one seq back.  A fiber that fails after a yield leaves no
+ * letter: what began that stretch was no signal of anybody's. */
 static void
-failure_policy(bitactor_engine_t *engine, const ba_admitted_t *at, uint32_t attempts)
+failure_policy(bitactor_engine_t *engine, ba_entry_t *entry, const ba_slot_t *slot,
+               uint32_t attempts)
 {
-	ba_entry_t *entry = at->entry;
+	uint32_t cause = 1;
 	if (entry->on_failure == BITACTOR_FAILURE_CONTINUE)
 		return;
-	letter_keep(engine, at->slot, BITACTOR_REJECT_FAILED, engine->turn.status, attempts);
-	ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_DEAD,
-	                                           .actor   = entry->kind,
-	                                           .cause   = 1,
-	                                           .payload = BITACTOR_REJECT_FAILED });
+	if (slot->signal.kind < BITACTOR_MAX_KINDS) {
+		letter_keep(engine, slot, BITACTOR_REJECT_FAILED, engine->turn.status, attempts);
+		ba_record_put(engine, &(ba_record_spec_t){ .kind    = BITACTOR_RECORD_DEAD,
+		                                           .actor   = entry->kind,
+		                                           .cause   = cause++,
+		                                           .payload = BITACTOR_REJECT_FAILED });
+	}
 	if (entry->on_failure == BITACTOR_FAILURE_QUARANTINE)
-		quarantine(engine, entry, BITACTOR_QUARANTINE_FAILED, 2);
+		quarantine(engine, entry, BITACTOR_QUARANTINE_FAILED, cause);
 	if (entry->on_failure == BITACTOR_FAILURE_STOP)
-		ba_engine_stop_ask(engine, false, 2);
+		ba_engine_stop_ask(engine, false, cause);
 }
 
 /* ---- reading them ------------------------------------------------------- */
@@ -116,13 +120,11 @@ bitactor_status_t
 bitactor_dead_letter(const bitactor_engine_t *engine, uint64_t index,
                      bitactor_dead_letter_t *letter, void *data, size_t data_room)
 {
-	if (engine == NULL || letter == NULL)
+	if (letter == NULL)
 		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
 	/* a reader changes the lock only */
 	bitactor_engine_t *locked = (bitactor_engine_t *)(uintptr_t)engine;
-	bitactor_status_t  status = ba_engine_lock(locked);
+	bitactor_status_t  status = ba_engine_enter(locked);
 	if (status != BITACTOR_OK)
 		return status;
 	status = letter_copy(engine, index, letter, data, data_room);
@@ -134,11 +136,9 @@ bitactor_status_t
 bitactor_dead_letter_take(bitactor_engine_t *engine, bitactor_dead_letter_t *letter, void *data,
                           size_t data_room)
 {
-	if (engine == NULL || letter == NULL)
+	if (letter == NULL)
 		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
-	bitactor_status_t status = ba_engine_lock(engine);
+	bitactor_status_t status = ba_engine_enter(engine);
 	if (status != BITACTOR_OK)
 		return status;
 	status = letter_copy(engine, 0, letter, data, data_room);

@@ -150,17 +150,13 @@ bitactor_unregister(bitactor_engine_t *engine, uint16_t kind)
 bitactor_status_t
 bitactor_unregister_sync(bitactor_engine_t *engine, uint16_t kind)
 {
-	if (engine == NULL)
-		return BITACTOR_ERROR;
-	if (!ba_engine_is_live(engine))
-		return BITACTOR_CLOSED;
-	if (kind >= engine->kinds)
-		return BITACTOR_ERROR;
-	if (ba_engine_is_dispatching(engine))
-		return BITACTOR_REENTRANT; /* it may be the very handler that is running */
-	bitactor_status_t status = ba_engine_lock(engine);
+	bitactor_status_t status = ba_engine_enter(engine);
 	if (status != BITACTOR_OK)
 		return status;
+	if (kind >= engine->kinds) {
+		ba_engine_unlock(engine);
+		return BITACTOR_ERROR;
+	}
 	ba_entry_t *entry = ba_entry_of(engine, kind);
 	if (entry->own_fn != NULL)
 		table_bind(engine, &(bitactor_handler_t){ .kind = kind }, 0);

@@ -285,9 +285,130 @@ test_stop(void)
 		}
 }
 
+enum { WAITER = 3, AWAITED = 4 };
+
+static bitactor_status_t
+wait_and_fail(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
+{
+	bitactor_signal_t answer;
+	(void)signal, (void)state;
+	CHECK_EQ(bitactor_await(turn, AWAITED, &answer), BITACTOR_OK);
+	return BITACTOR_STALE;
+}
+
+static bitactor_status_t
+yield_and_fail(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
+{
+	(void)signal, (void)state;
+	CHECK_EQ(bitactor_yield(turn), BITACTOR_OK);
+	return BITACTOR_STALE;
+}
+
+static uint64_t
+failed_of(uint16_t kind)
+{
+	bitactor_kind_stats_t stats = { .failed = UINT64_MAX };
+	CHECK_EQ(bitactor_kind_stats(probe.engine, kind, &stats), BITACTOR_OK);
+	return stats.failed;
+}
+
+static void
+open_waiter(bitactor_handler_fn fn)
+{
+	probe_config(&probe);
+	probe.config.fibers = 2;
+	probe_counter(&probe, 1000000000);
+	probe_open(&probe);
+	seen.count = 0;
+	bitactor_handler_t waiter = { .fn         = fn,
+		                      .kind       = WAITER,
+		                      .flags      = BITACTOR_HANDLER_FIBER,
+		                      .on_failure = BITACTOR_FAILURE_QUARANTINE };
+	bitactor_handler_t awaited = { .fn         = probe_see,
+		                       .state      = &seen,
+		                       .kind       = AWAITED,
+		                       .retries    = 2,
+		                       .on_failure = BITACTOR_FAILURE_STOP };
+	CHECK_EQ(bitactor_register_handler(probe.engine, &waiter), BITACTOR_OK);
+	CHECK_EQ(bitactor_register_handler(probe.engine, &awaited), BITACTOR_OK);
+}
+
+static void
+test_fibers(void)
+{
+	SCENARIO("a fiber that fails with the signal it awaited") {
+		GIVEN("a fiber kind that is to be quarantined, and a kind with retries and STOP that "
+		      "it awaits");
+		WHEN("the awaited signal comes and the fiber fails");
+		THEN("the failure is the fiber kind's: it is quarantined, nobody else is called, "
+		     "nothing is retried, and the engine goes on");
+		open_waiter(wait_and_fail);
+		probe_send(probe.engine, WAITER, 1);
+		probe_send(probe.engine, AWAITED, 2);
+		probe_send(probe.engine, AWAITED, 3);
+		CHECK_EQ(probe_drain(probe.engine, 100), 3);
+		CHECK_EQ(seen.count, 1);
+		CHECK_EQ(seen.at[0].payload, 3);
+		CHECK_EQ(failed_of(WAITER), 1);
+		CHECK_EQ(failed_of(AWAITED), 0);
+		bitactor_stats_t stats = probe_stats(probe.engine);
+		CHECK_EQ(stats.retried, 0);
+		CHECK_EQ(stats.quarantined, 1);
+		CHECK_EQ(stats.dead_letters, 1);
+		CHECK(bitactor_is_ready(probe.engine));
+		bitactor_record_t record;
+		CHECK_EQ(records_of(BITACTOR_RECORD_QUARANTINE, &record), 1);
+		CHECK_EQ(record.actor, WAITER);
+		CHECK_EQ(bitactor_telemetry_check(probe.engine, NULL, NULL), BITACTOR_OK);
+		probe_close(&probe);
+	}
+	SCENARIO("a fiber that fails after a yield") {
+		GIVEN("a fiber kind that is to be quarantined");
+		WHEN("it fails in a stretch that no signal began");
+		THEN("it is quarantined; there is no signal to keep, so no letter says there is");
+		open_waiter(yield_and_fail);
+		probe_send(probe.engine, WAITER, 1);
+		CHECK_EQ(probe_drain(probe.engine, 100), 2);
+		CHECK_EQ(failed_of(WAITER), 1);
+		CHECK_EQ(probe_stats(probe.engine).quarantined, 1);
+		CHECK_EQ(probe_stats(probe.engine).dead_letters, 0);
+		bitactor_record_t record;
+		CHECK_EQ(records_of(BITACTOR_RECORD_DEAD, &record), 0);
+		CHECK_EQ(records_of(BITACTOR_RECORD_QUARANTINE, &record), 1);
+		CHECK_EQ(record.cause, 1);
+		probe_close(&probe);
+	}
+}
+
+static void
+test_stop_in_a_tick(void)
+{
+	SCENARIO("a handler that stops its engine in a tick") {
+		GIVEN("signals that wait, and a stop without drain");
+		WHEN("it is ticked");
+		THEN("they are dropped with it, not dispatched by a drain that comes later");
+		open_probe(0, 0, 0, 4);
+		CHECK_EQ(bitactor_register(probe.engine, BAD, stop_engine, probe.engine),
+		         BITACTOR_OK);
+		probe_send(probe.engine, GOOD, 1);
+		probe_send(probe.engine, GOOD, 2);
+		bitactor_signal_t signal = { .kind = BAD };
+		CHECK_EQ(bitactor_tick(probe.engine, &signal, NULL), BITACTOR_OK);
+		CHECK_EQ(bitactor_pending_count(probe.engine), 0);
+		uint64_t done;
+		CHECK_EQ(bitactor_drain(probe.engine, 100, &done), BITACTOR_CLOSED);
+		CHECK_EQ(done, 0);
+		CHECK_EQ(seen.count, 0);
+		CHECK_EQ(probe_stats(probe.engine).dropped, 3); /* two, and what it emitted */
+		probe_close(&probe);
+	}
+}
+
 int
 main(void)
 {
+	test_fibers();
+	test_stop_in_a_tick();
 	test_retry();
 	test_letters();
 	test_quarantine();
