@@ -117,6 +117,8 @@ test_retry(void)
 			                       .flags   = BITACTOR_HANDLER_FIBER,
 			                       .retries = 1 };
 		CHECK_EQ(bitactor_register_handler(probe.engine, &handler), BITACTOR_ERROR);
+		handler.retries = 2;
+		CHECK_EQ(bitactor_register_handler(probe.engine, &handler), BITACTOR_ERROR);
 		handler = (bitactor_handler_t){ .fn = fail_some, .kind = BAD, .on_failure = 4 };
 		CHECK_EQ(bitactor_register_handler(probe.engine, &handler), BITACTOR_ERROR);
 		probe_close(&probe);
@@ -230,7 +232,8 @@ stop_engine(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 {
 	bitactor_signal_t out = { .kind = GOOD };
 	(void)bitactor_emit(turn, &out);
-	return bitactor_stop(state, signal->payload != 0, 0, NULL);
+	(void)bitactor_stop(state, signal->payload != 0, 0, NULL);
+	return bitactor_stop(state, signal->payload != 0, 0, NULL); /* twice is once */
 }
 
 static void
@@ -280,6 +283,9 @@ test_stop(void)
 			CHECK_EQ(all, drain ? 4 : 1);
 			CHECK_EQ(seen.count, drain ? 3 : 0);
 			CHECK_EQ(probe_stats(probe.engine).dropped, drain ? 0 : 3);
+			bitactor_record_t record;
+			CHECK_EQ(records_of(BITACTOR_RECORD_STOP, &record), 1);
+			CHECK_EQ(record.payload, drain);
 			CHECK_EQ(bitactor_pending_count(probe.engine), 0);
 			probe_close(&probe);
 		}
@@ -360,6 +366,24 @@ test_fibers(void)
 		CHECK_EQ(records_of(BITACTOR_RECORD_QUARANTINE, &record), 1);
 		CHECK_EQ(record.actor, WAITER);
 		CHECK_EQ(bitactor_telemetry_check(probe.engine, NULL, NULL), BITACTOR_OK);
+		probe_close(&probe);
+	}
+	SCENARIO("two fibers of one kind that both fail") {
+		GIVEN("two that wait when the kind is quarantined by the first");
+		WHEN("the second fails too");
+		THEN("it is quarantined once, with one record, and both signals are kept");
+		open_waiter(wait_and_fail);
+		probe_send(probe.engine, WAITER, 1);
+		probe_send(probe.engine, WAITER, 2);
+		probe_send(probe.engine, AWAITED, 3);
+		probe_send(probe.engine, AWAITED, 4);
+		CHECK_EQ(probe_drain(probe.engine, 100), 4);
+		CHECK_EQ(failed_of(WAITER), 2);
+		CHECK_EQ(probe_stats(probe.engine).quarantines, 1);
+		CHECK_EQ(probe_stats(probe.engine).quarantined, 1);
+		CHECK_EQ(probe_stats(probe.engine).dead_letters, 2);
+		bitactor_record_t record;
+		CHECK_EQ(records_of(BITACTOR_RECORD_QUARANTINE, &record), 1);
 		probe_close(&probe);
 	}
 	SCENARIO("a fiber that fails after a yield") {

@@ -166,6 +166,55 @@ test_records(void)
 }
 
 static bitactor_status_t
+bind_with_budget(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
+{
+	(void)turn;
+	bitactor_handler_t handler = { .fn           = probe_see,
+		                       .state        = &second,
+		                       .kind         = (uint16_t)signal->context,
+		                       .budget_ticks = (uint32_t)signal->payload };
+	return bitactor_register_handler(state, &handler);
+}
+
+/* The effect of a dispatch that asks for this; the record has the same payload. */
+static uint32_t
+effect_of_asking(uint16_t kind, uint32_t budget_ticks)
+{
+	open_probe(2);
+	CHECK_EQ(bitactor_register(probe.engine, CHANGE, bind_with_budget, probe.engine),
+	         BITACTOR_OK);
+	bitactor_signal_t signal = { .kind = CHANGE, .payload = budget_ticks, .context = kind };
+	CHECK_EQ(bitactor_enqueue(probe.engine, &signal), BITACTOR_OK);
+	CHECK_EQ(probe_drain(probe.engine, 100), 1);
+	const uint8_t *segment;
+	CHECK_EQ(bitactor_telemetry_segment(probe.engine, 0, &segment), BITACTOR_OK);
+	bitactor_record_t record = { .effect = 0 };
+	uint32_t offset = BITACTOR_HEADER_BYTES, effect = 0;
+	while (bitactor_record_read(segment, 0, offset, BITACTOR_SEGMENT_BYTES, false, &record,
+	                            NULL) == BITACTOR_OK) {
+		offset += record.bytes;
+		if (record.kind == CHANGE)
+			effect = record.effect;
+	}
+	probe_close(&probe);
+	return effect;
+}
+
+static void
+test_effect(void)
+{
+	SCENARIO("what a handler asks for is a part of its dispatch's effect") {
+		GIVEN("handlers that register a kind with a budget");
+		WHEN("kind or budget is another");
+		THEN("the effect is another; the same gives the same");
+		uint32_t effect = effect_of_asking(SEEN, 8);
+		CHECK_EQ(effect_of_asking(SEEN, 8), effect);
+		CHECK(effect_of_asking(SEEN, 9) != effect);
+		CHECK(effect_of_asking(OTHER, 8) != effect);
+	}
+}
+
+static bitactor_status_t
 wait_for_other(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 {
 	bitactor_signal_t answer;
@@ -207,6 +256,7 @@ main(void)
 	test_from_the_next_on(0);
 	test_transaction();
 	test_records();
+	test_effect();
 	test_barrier();
 	return bdd_close();
 }
