@@ -176,6 +176,21 @@ if command -v shellcheck >/dev/null; then
 	expect tools/check_shell.sh 'tools/planted.sh'
 fi
 
+# --- protocols and orders -----------------------------------------------------
+if command -v spin >/dev/null; then
+	plant tests/model/pool.pml '\n#ifdef PLANTED_NOTHING\n#endif\n'
+	expect 'tools/check_models.sh tests/model/pool.pml' 'PLANTED_NOTHING'
+	fresh
+	sed -i 's/PLANTED_NO_TAG/VARIANT_NO_TAG/' "$box/tree/tests/model/pool.pml"
+	expect 'tools/check_models.sh tests/model/pool.pml' 'VARIANT_NO_TAG'
+fi
+if command -v aarch64-linux-gnu-gcc >/dev/null; then
+	fresh
+	sed -i '/^ba_queue_publish_plain/,/^}/s/memory_order_release/memory_order_relaxed/' \
+		"$box/tree/bitactor/src/internal/queue.h"
+	expect 'tools/check_orders.sh' 'ba_queue_publish_plain: 0 of 1 release-store'
+fi
+
 # --- the runner of the tests --------------------------------------------------
 runner() {   # a script's body: as a test it must not pass
 	plant planted.sh "#!/bin/sh\n$1\n"

@@ -210,7 +210,8 @@ typedef struct bitactor_config {
 	uint32_t data_blocks;       /* signals with data that may wait in the shared queue    128 */
 	uint32_t emit_data_blocks;  /* the same for the internal queue                        128 */
 	uint32_t dead_letters;      /* that are kept, 0..65536                               16 */
-	uint32_t output_max;        /* bytes of output a dispatch may stage, multiple of 8   4096 */
+	uint32_t output_max;        /* bytes of output a dispatch may stage, multiple of 8:  4096 */
+	                            /* each output takes 8 more, rounded up to a multiple of 8  */
 	uint32_t segments;          /* of the telemetry ring, 64 KiB each: 0, or 2..2^16        2 */
 	uint32_t fibers;            /* that may be live at once, 0..65535                       0 */
 	uint32_t fiber_stack_bytes; /* each, multiple of 4096, at least 16384               65536 */

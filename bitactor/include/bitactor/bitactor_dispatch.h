@@ -112,7 +112,8 @@ bitactor_emit_data(bitactor_turn_t *turn, const bitactor_signal_t *signal, const
 
 /* Send bytes to a port of the program around the engine: recorded, handed on
  * after the dispatch returned OK, and in a replay compared but not handed on.
- * BITACTOR_FULL beyond config.output_max bytes a dispatch. */
+ * BITACTOR_FULL beyond config.output_max bytes a dispatch, of which each output takes 8
+ * besides its own, rounded up to 8. */
 static inline bitactor_status_t
 bitactor_output(bitactor_turn_t *turn, uint32_t port, const void *bytes, size_t byte_count)
 {

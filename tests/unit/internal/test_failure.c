@@ -343,8 +343,8 @@ static void
 test_fibers(void)
 {
 	SCENARIO("a fiber that fails with the signal it awaited") {
-		GIVEN("a fiber kind that is to be quarantined, and a kind with retries and STOP that "
-		      "it awaits");
+		GIVEN("a fiber kind that is to be quarantined, and a kind with retries and STOP "
+		      "that it awaits");
 		WHEN("the awaited signal comes and the fiber fails");
 		THEN("the failure is the fiber kind's: it is quarantined, nobody else is called, "
 		     "nothing is retried, and the engine goes on");

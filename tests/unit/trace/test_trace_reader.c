@@ -323,6 +323,11 @@ breaks(void)
 			CHECK(strstr(outcome.error.text, "check does not match") != NULL);
 		}
 	}
+}
+
+static void
+breaks_in_the_middle(void)
+{
 	SCENARIO("a header in the middle that is broken or zero is CORRUPT") {
 		for (int zero = 0; zero < 2; zero++) {
 			uint8_t header[128];
@@ -566,6 +571,7 @@ main(void)
 	make_killed();
 	ends();
 	breaks();
+	breaks_in_the_middle();
 	open_records();
 	lengths();
 	data_given();
