@@ -605,7 +605,8 @@ stop_begin(bitactor_engine_t *engine, bool drain, uint32_t cause)
 }
 
 /* The door is closed: is this the end?  What waits is dropped if a handler asked for
- * that; else it is worked off, and fibers that wait are called off, in more turns. */
+ * that; else it is worked off, and fibers that wait are called off, in turns that
+ * the caller runs. */
 static bool
 stop_finish(bitactor_engine_t *engine)
 {
@@ -613,7 +614,7 @@ stop_finish(bitactor_engine_t *engine)
 		engine->stopped = stop_discard(engine, &(uint64_t){ 0 });
 	else if (bitactor_pending_count(engine) == 0 &&
 	         ba_count_get(&engine->resumes_waiting) == 0 && someone_awaits(engine))
-		(void)cancel_waiters(engine);
+		(void)cancel_waiters(engine); /* those with no room in a later turn */
 	else
 		engine->stopped = bitactor_pending_count(engine) == 0 &&
 		                  ba_count_get(&engine->resumes_waiting) == 0;
@@ -844,9 +845,12 @@ bitactor_drain(bitactor_engine_t *engine, uint64_t max, uint64_t *done)
 	if (status != BITACTOR_OK)
 		return status;
 	status = engine->stopped ? BITACTOR_CLOSED : turn_run(engine, max, &ran);
-	if (!engine->stopped && status != BITACTOR_OK && ba_queue_is_closed(&engine->queue) &&
-	    stop_finish(engine))
-		status = BITACTOR_CLOSED;
+	if (!engine->stopped && status != BITACTOR_OK && ba_queue_is_closed(&engine->queue)) {
+		if (stop_finish(engine))
+			status = BITACTOR_CLOSED;
+		else if (status == BITACTOR_EMPTY) /* fibers were called off: they go on now */
+			status = turn_run(engine, max, &ran);
+	}
 	ba_engine_unlock(engine);
 	if (done != NULL)
 		*done = ran;

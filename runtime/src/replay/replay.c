@@ -48,6 +48,7 @@ struct bitactor_replay {
 	entry_t  ahead;      /* read, belongs to the next turn */
 	bool     has_ahead;
 	bool     ended;      /* the trace has no more records, CLOSE neither */
+	bool     closing;    /* a handler has stopped the engine, in an earlier turn */
 	size_t   clock_at;   /* in `expected`: behind the last TURN that was played */
 	uint64_t now_ns;     /* of that turn */
 
@@ -424,6 +425,30 @@ poll_stop(bitactor_replay_t *replay, bitactor_batch_t *batch, bitactor_error_t *
 	return status;
 }
 
+/* A handler's stop closes the door with its dispatch.  What had come in by then was
+ * dropped, or worked off in later turns; which that was no record says before it is
+ * dispatched, and then the door is closed here too.  So a stop that met signals from
+ * outside is refused, not called a difference. */
+static bitactor_status_t
+check_closing(bitactor_replay_t *replay, const bitactor_batch_t *batch, bitactor_error_t *error)
+{
+	bool refused = replay->closing && batch->count > 0, begins = false;
+	for (size_t i = 0; i < replay->expected.count; i++) {
+		const bitactor_record_t *record = &replay->expected.entries[i].record;
+		bool outside = (record->flags & BITACTOR_RECORD_OUTSIDE) != 0;
+		refused |= begins && record->kind == BITACTOR_RECORD_DROP &&
+		           record->cause == BITACTOR_SOURCE_SHARED;
+		begins |= record->kind == BITACTOR_RECORD_STOP && !outside && record->actor == 0;
+	}
+	replay->closing |= begins;
+	if (!refused)
+		return BITACTOR_OK;
+	return bitactor_error_set(error, BITACTOR_UNSUPPORTED, 0,
+	                          "the turn at seq %" PRIu64 " has signals from outside that "
+	                          "waited when a handler stopped the engine, which a replay "
+	                          "cannot repeat", replay->expected.entries[0].seq);
+}
+
 static bitactor_status_t
 poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *error)
 {
@@ -438,6 +463,8 @@ poll(void *context, bitactor_batch_t *batch, bool may_wait, bitactor_error_t *er
 		return poll_stop(replay, batch, error);
 	/* a killed process may have left a TURN and nothing behind it */
 	status = fill_batch(replay, batch, 0, error);
+	if (status == BITACTOR_OK)
+		status = check_closing(replay, batch, error);
 	if (status == BITACTOR_OK && batch->max == 0 && replay->ended)
 		return BITACTOR_CLOSED;
 	replay->report.turn++;

@@ -63,9 +63,13 @@ typedef struct side {
 	uint64_t at;
 	void (*in_call)(void *context); /* called in that call; NULL: nothing */
 	void  *in_call_context;
+	uint64_t policies; /* not 0: what fails has a policy, and handlers change the table */
 } side_t;
 
 static side_t *side; /* whose handlers run */
+static bitactor_engine_t *side_engine; /* and where */
+
+static inline void change_table(uint64_t payload);
 
 /* Is this call of `kind` the one that does `change`? */
 static inline bool
@@ -203,6 +207,8 @@ static inline bitactor_status_t
 on_wake(bitactor_turn_t *turn, const bitactor_signal_t *signal, void *state)
 {
 	(void)state;
+	if (side->policies != 0)
+		change_table(signal->payload);
 	return finish(turn, WAKE, signal->payload, BITACTOR_OK);
 }
 
@@ -246,7 +252,28 @@ table_of(side_t *of)
 	};
 	table_t table = { .count = sizeof lines / sizeof *lines };
 	memcpy(table.lines, lines, sizeof lines);
+	for (uint32_t i = 0; of->policies != 0 && i < table.count; i++) {
+		bitactor_handler_t *line = &table.lines[i];
+		line->retries = line->kind == DATA || line->kind == FAIL ? 2 : 0;
+		line->on_failure = line->kind == FAIL || line->kind == FIBER
+		                           ? BITACTOR_FAILURE_QUARANTINE
+		                           : BITACTOR_FAILURE_DEAD_LETTER;
+	}
 	return table;
+}
+
+/* One line anew, which lifts a quarantine; now and then a kind less, or the end. */
+static inline void
+change_table(uint64_t payload)
+{
+	table_t table = table_of(side);
+	const bitactor_handler_t *line = &table.lines[payload % table.count];
+	bitactor_status_t status = payload % 7 == 0
+	                                   ? bitactor_unregister(side_engine, line->kind)
+	                                   : bitactor_register_handler(side_engine, line);
+	CHECK_EQ(status, BITACTOR_OK);
+	if (payload % 199 == 0)
+		CHECK_EQ(bitactor_stop(side_engine, payload % 2 != 0, 0, NULL), BITACTOR_OK);
 }
 
 static inline void
@@ -442,7 +469,8 @@ taping_enqueue(taping_t *taping)
 static inline void
 taping_run(taping_t *taping, uint64_t signals)
 {
-	side = &taping->side;
+	side        = &taping->side;
+	side_engine = taping->memory.engine;
 	for (uint64_t end = taping->sent + signals; taping->sent < end;) {
 		uint64_t draw = probe_random(&taping->chance);
 		taping->now_ns += (draw >> 32) % 1000;
@@ -528,7 +556,8 @@ playing_engine(playing_t *playing, void (*change)(bitactor_config_t *config, voi
 static inline void
 playing_run(playing_t *playing)
 {
-	side = &playing->side;
+	side        = &playing->side;
+	side_engine = playing->memory.engine;
 	memset(&playing->report, 0xA5, sizeof playing->report);
 	playing->status = bitactor_replay_run(playing->replay, playing->memory.engine,
 	                                      playing->stop, &playing->report, &playing->error);

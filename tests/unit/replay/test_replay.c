@@ -147,6 +147,88 @@ test_random(uint64_t seed)
 	}
 }
 
+/* What became of signals from outside that waited when a handler stopped the engine. */
+enum others { NO_OTHERS, OTHERS_LATER, OTHERS_DROPPED, OTHERS };
+
+static enum others
+stop_met_others(const places_t *places)
+{
+	uint64_t stopped = UINT64_MAX; /* in which turn */
+	for (size_t i = 0; i < places->count; i++) {
+		const bitactor_record_t *record = &places->at[i].record;
+		uint64_t turn = places->at[i].turn_number;
+		bool  outside = (record->flags & BITACTOR_RECORD_OUTSIDE) != 0;
+		if (turn > stopped && is_dispatch(record) && outside)
+			return OTHERS_LATER;
+		if (turn >= stopped && record->kind == BITACTOR_RECORD_DROP &&
+		    record->cause == BITACTOR_SOURCE_SHARED)
+			return OTHERS_DROPPED;
+		if (record->kind == BITACTOR_RECORD_STOP && !outside)
+			stopped = turn;
+	}
+	return NO_OTHERS;
+}
+
+static void
+check_policies(const taping_t *taping, const places_t *places)
+{
+	playing_t playing = { .side.policies = 1 };
+	CHECK(play(&playing, taping->name));
+	if (stop_met_others(places) != NO_OTHERS) {
+		CHECK_EQ(playing.status, BITACTOR_UNSUPPORTED);
+		CHECK(strstr(playing.error.text, "a handler stopped the engine") != NULL);
+		CHECK_EQ(playing.report.difference, BITACTOR_DIFFERENCE_NONE);
+	} else {
+		check_equal(&playing, places);
+		CHECK(memcmp(&playing.side, &taping->side, sizeof taping->side) == 0);
+	}
+	playing_close(&playing);
+}
+
+static void
+test_policies(uint64_t seed)
+{
+	SCENARIO("retries, letters, quarantines, changes of the table and stops come again") {
+		GIVEN("handlers with policies, and one that registers, unregisters and stops");
+		uint64_t rounds = 20, most = 2000, met[OTHERS] = { 0 }, kinds[0x20] = { 0 }, i = 0;
+		for (; bdd_broken == 0 &&
+		       (i < rounds || (i < most && (met[OTHERS_LATER] < 2 ||
+		                                    met[OTHERS_DROPPED] < 2))); i++) {
+			uint32_t n = (uint32_t)i;
+			taping_t taping = { .name          = "policies",
+				            .seed          = seed + i,
+				            .side.policies = 1,
+				            .queue_slots   = 8u << n % 4,
+				            .emit_slots    = 8u << n % 4,
+				            .emit_data_blocks = 4,
+				            .fibers        = 1 + n % 5,
+				            .segments      = 2 };
+			taping_begin(&taping);
+			taping_run(&taping, 200);
+			taping_end(&taping, true);
+			places_t places = places_of("policies");
+			for (size_t k = 0; k < places.count; k++)
+				if (places.at[k].record.kind - 0xFF00u < 0x20 &&
+				    places.at[k].record.cause != 0)
+					kinds[places.at[k].record.kind - 0xFF00]++;
+			met[stop_met_others(&places)]++;
+			check_policies(&taping, &places);
+			free(places.at);
+			if (bdd_broken != 0)
+				printf("round %" PRIu64 " of --seed %" PRIu64 "\n", i, seed);
+		}
+		THEN("each kind of record of it was there, asked for by a dispatch; what a "
+		     "replay cannot repeat is refused, and that is seldom");
+		CHECK(met[NO_OTHERS] > i / 2);
+		CHECK(met[OTHERS_LATER] > 0 && met[OTHERS_DROPPED] > 0);
+		CHECK(kinds[BITACTOR_RECORD_RETRY - 0xFF00] > 0);
+		CHECK(kinds[BITACTOR_RECORD_DEAD - 0xFF00] > 0);
+		CHECK(kinds[BITACTOR_RECORD_QUARANTINE - 0xFF00] > 0);
+		CHECK(kinds[BITACTOR_RECORD_REGISTER - 0xFF00] > 0);
+		CHECK(kinds[BITACTOR_RECORD_STOP - 0xFF00] > 0);
+	}
+}
+
 /* ---- the same bytes ------------------------------------------------------------------ */
 
 /* A sink that hands on to the replay's and to a writer's. */
@@ -866,14 +948,23 @@ tape_stopped(taping_t *taping, uint64_t draw, bool closed)
 	taping_end(taping, closed);
 }
 
+static bool
+met_every_stop(const stops_t *met)
+{
+	return met->dropped_emits > 0 && met->dropped_shared > 0 && met->called_off > 0 &&
+	       met->full_turns > 0 && met->empty > 0 && met->discards > 0;
+}
+
 static void
 test_stop_random(uint64_t seed)
 {
 	SCENARIO("a stop comes again, with its turns, what it called off and what it dropped") {
 		GIVEN("engines with much, little or nothing left to do, stopped in every way");
-		uint64_t rounds = probe_scale(150), chance = seed;
+		/* more than planned until chance has brought all; by far enough */
+		uint64_t rounds = probe_scale(150), most = rounds + 1000, chance = seed;
 		stops_t  met = { 0 };
-		for (uint64_t i = 0; i < rounds && bdd_broken == 0; i++) {
+		for (uint64_t i = 0; bdd_broken == 0 &&
+		                     (i < rounds || (i < most && !met_every_stop(&met))); i++) {
 			uint32_t n = (uint32_t)i;
 			taping_t taping = { .name        = "stopped",
 				            .seed        = seed + i,
@@ -896,8 +987,7 @@ test_stop_random(uint64_t seed)
 				printf("round %" PRIu64 " of --seed %" PRIu64 "\n", i, seed);
 		}
 		THEN("all that a stop can be was among them");
-		CHECK(met.dropped_emits > 0 && met.dropped_shared > 0 && met.called_off > 0);
-		CHECK(met.full_turns > 0 && met.empty > 0 && met.discards > 0);
+		CHECK(met_every_stop(&met));
 	}
 }
 
@@ -1825,6 +1915,7 @@ main(int argc, char **argv)
 	uint64_t seed = probe_seed(argc, argv);
 	rig_begin();
 	test_random(seed);
+	test_policies(seed);
 	test_virtual(seed);
 	test_changes(seed);
 	test_intruder();
